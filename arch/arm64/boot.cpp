@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// From the first instruction in C++ to the first guest: boot_main reads as the story of it.
+
+#include "arch/arm64/boot_memory.hpp"
+#include "arch/arm64/bring_up.hpp"
+#include "arch/arm64/device_memory.hpp"
+#include "arch/arm64/el2_map.hpp"
+#include "arch/arm64/firmware.hpp"
+#include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/panic.hpp"
+#include "arch/arm64/runtime.hpp"
+#include "arch/arm64/steps.hpp"
+#include "hyp/devices/virtio.hpp"
+#include "hyp/log/log.hpp"
+#include "hyp/machine.hpp"
+
+#include <memory>
+
+namespace baton::arm64 {
+namespace {
+
+// Constructed by boot_main: a constant initialiser would be a megabyte of image.
+alignas(Hypervisor) constinit std::byte storage[sizeof(Hypervisor)]{};
+
+void read_options() {
+    Hypervisor& baton = hypervisor();
+    const ParsedOptions parsed = parse_options(baton.platform.bootargs);
+    for (const OptionProblem& problem : parsed.problems) {
+        log::line("warning: option {} ignored: {}", problem.word, problem.why);
+    }
+    baton.options = parsed.options;
+    set_panic_action(parsed.options.panic);
+}
+
+/// Reads the DTB; from then on there is a console, and a mistake can be told.
+std::span<const std::byte> read_platform(const void* dtb) {
+    Hypervisor& baton = hypervisor();
+    const auto bytes = locate_dtb(dtb);
+    if (!bytes) {
+        refuse_to_boot("x0 does not hold the address of a DTB");
+    }
+    const auto parsed = parse_platform(*bytes, baton.platform);
+    if (baton.platform.uart && map_early(baton.platform.uart->frame, HypMemory::device)) {
+        baton.console.emplace(baton.platform.uart->frame.begin);
+        log::attach_console([](std::string_view text) { hypervisor().console->write(text); });
+    }
+    read_options();
+    if (!parsed) {
+        refuse_to_boot(baton.platform.fault);
+    }
+    return *bytes;
+}
+
+/// In a sentence, for these are the mistakes that a first user makes.
+void check_entry(u64 current_el) {
+    if (current_el != 2) {
+        refuse_to_boot("Baton was entered at EL1 and needs EL2; QEMU's virt machine starts there "
+                       "with -M virt,virtualization=on");
+    }
+    if (read<HCR_EL2>().has(HCR_EL2::E2H)) {
+        refuse_to_boot("HCR_EL2.E2H cannot be cleared on this CPU; Baton needs EL2 without VHE");
+    }
+    if (firmware::psci_version() < 0) {
+        refuse_to_boot("the firmware does not answer PSCI_VERSION by SMC");
+    }
+}
+
+void greet() {
+    const Platform& platform = hypervisor().platform;
+    log::line("Baton {}: {} CPUs, {} MiB RAM, {} boot images", BATON_VERSION, platform.cpus.size(),
+              platform.ram.total() / MiB, platform.boot_images.size());
+    for (const char* note : platform.notes) {
+        log::line("note: {}", note);
+    }
+    if (platform.boot_images.empty()) {
+        refuse_to_boot("there is no kernel: pass one as a multiboot,module (QEMU: -device "
+                       "guest-loader,addr=ADDRESS,kernel=FILE)");
+    }
+}
+
+void become_cpu(u64 mpidr) {
+    for (PerCpu& cpu : hypervisor().cpus) {
+        if (cpu.mpidr == (mpidr & MPIDR_EL1::affinity_mask)) {
+            write_raw<TPIDR_EL2>(reinterpret_cast<u64>(&cpu));
+            return;
+        }
+    }
+    refuse_to_boot("the DTB has no node for the CPU that it was booted on");
+}
+
+void start_gic() {
+    Hypervisor& baton = hypervisor();
+    auto done = baton.vgic.init(baton.platform, this_cpu().mpidr);
+    for (PerCpu& cpu : baton.cpus) {
+        if (done) {
+            done = baton.vgic.attach(cpu.id, cpu.mpidr, cpu.vgic);
+        }
+    }
+    if (!done) {
+        log::line("GIC: {}", describe(done.error()));
+        refuse_to_boot("the GIC cannot be set up");
+    }
+}
+
+/// Empty frames would cost an access each in every blackout.
+void find_virtio_mmio() {
+    Hypervisor& baton = hypervisor();
+    MappedDevices devices;
+    for (const PhysRange& frame : baton.platform.virtio_mmio) {
+        if (virtio::has_mmio_device(devices, frame.begin)) {
+            (void)baton.virtio_mmio.push(frame); // as many as the platform's: never full
+        }
+    }
+}
+
+/// The VM is there before the other CPUs are: they park in it.
+void start_vm() {
+    Hypervisor& baton = hypervisor();
+    baton.vm.start({.platform = &baton.platform,
+                    .machine = &baton.machine,
+                    .steps = guest_kexec_steps(),
+                    .cpus = baton.lifecycle_cpus,
+                    .lifecycle = {.serial = baton.options.teardown == TeardownMode::serial,
+                                  .deadline_ms = baton.options.deadline_ms},
+                    .report_at_once = baton.options.report,
+                    .deaf_cpu = baton.options.lost_cpu});
+}
+
+/// The images go into their slots; returns what the boot CPU enters.
+StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
+    Hypervisor& baton = hypervisor();
+    ImageStore& images = baton.vm.images();
+    images.init({.platform = &baton.platform,
+                 .firmware_dtb = firmware_dtb,
+                 .layout = baton.layout,
+                 .granules = cpu_granules(),
+                 .rotate = baton.options.rotate});
+    for (const PerCpu& cpu : baton.cpus) {
+        if (!machine::is_up(cpu.id)) {
+            images.exclude(cpu.id);
+        }
+    }
+    const auto first = images.stage_first();
+    if (!first) {
+        log::line("first image: {}", describe(first.error()));
+        refuse_to_boot("the first kernel cannot be staged");
+    }
+    if (baton.platform.boot_images.size() > 1) {
+        if (const auto next = images.stage_next(); !next) {
+            log::line("warning: the next image is not staged: {}", describe(next.error()));
+        }
+    }
+    return *first;
+}
+
+} // namespace
+
+Hypervisor& hypervisor() { return *reinterpret_cast<Hypervisor*>(storage); }
+
+void refuse_to_boot(std::string_view why) {
+    log::line("panic: refusing to boot: {}", why);
+    end_machine();
+}
+
+extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
+    std::construct_at(reinterpret_cast<Hypervisor*>(storage));
+    Hypervisor& baton = hypervisor();
+    auto firmware_dtb = read_platform(dtb);
+    set_stack_guard({baton.platform.seed.data(), baton.platform.seed.size()});
+    check_entry(current_el);
+    greet();
+
+    plan_boot_memory(firmware_dtb);
+    lay_out_pool();
+    firmware_dtb = keep_dtb(firmware_dtb);
+
+    become_cpu(read_raw<MPIDR_EL1>());
+    start_gic();
+    set_up_this_cpu();
+    find_virtio_mmio();
+    start_vm();
+    bring_up_other_cpus();
+
+    const StagedImage first = stage_images(firmware_dtb);
+    log::line("entering the kernel at {}", first.entry);
+    log::release_console();
+    machine::prepare_vcpu();
+    machine::enter_guest(first.entry, first.dtb.value);
+}
+
+} // namespace baton::arm64

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/boot_memory.hpp"
+
+#include "arch/arm64/el2_map.hpp"
+#include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/image.hpp"
+#include "hyp/log/log.hpp"
+#include "hyp/machine.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+namespace baton::arm64 {
+namespace {
+
+constexpr u64 el2_table_pages = 192;
+constexpr u64 stage2_table_pages = 256;
+constexpr u64 all_roots = 2 + Hypervisor::lost_cpu_budget;
+/// Per CPU: a guard page, the stack, a guard page, the emergency stack.
+constexpr u64 stacks_size = 2 * page_size + stack_size + emergency_stack_size;
+
+/// What the largest boot image needs of a slot.
+u64 least_slot_size(Granules granules) {
+    u64 least = 0;
+    for (const BootImage& image : hypervisor().platform.boot_images) {
+        if (!map_early({image.kernel.begin, page_size}, HypMemory::constants)) {
+            refuse_to_boot("there are more boot modules than the first map has room for");
+        }
+        const std::span<const std::byte> file{machine::bytes(image.kernel.begin),
+                                              static_cast<usize>(image.kernel.size)};
+        const auto info = parse_image(file, granules);
+        if (!info) {
+            log::line("boot image at {}: {}", image.kernel.begin, describe(info.error()));
+            refuse_to_boot("a boot module of type kernel must be an arm64 Image, not compressed");
+        }
+        const auto size = slot_size_for(*info, image.ramdisk ? image.ramdisk->size : 0);
+        if (!size) {
+            refuse_to_boot(describe(size.error()));
+        }
+        least = std::max(least, *size);
+    }
+    return least;
+}
+
+u64 pool_size(std::span<const std::byte> dtb) {
+    const u64 cpus = hypervisor().platform.cpus.size();
+    return align_up(cpus * sizeof(PerCpu), page_size) +
+           align_up(cpus * sizeof(Lifecycle::Cpu), page_size) + cpus * stacks_size +
+           align_up(dtb.size(), page_size) +
+           (el2_table_pages + all_roots * stage2_table_pages) * page_size;
+}
+
+PhysRange take_pages(u64 size) {
+    const auto pages = hypervisor().pool.take(align_up(size, page_size), page_size);
+    if (!pages) {
+        refuse_to_boot("the pool is too small for what it was planned for");
+    }
+    return *pages;
+}
+
+using Guards = StaticVector<PhysRange, 2 * max_cpus + 1>;
+
+/// Too large for a stack.
+constinit Guards guards{};
+
+void lay_out_cpus() {
+    Hypervisor& baton = hypervisor();
+    const usize count = baton.platform.cpus.size();
+    auto* first = reinterpret_cast<PerCpu*>(take_pages(count * sizeof(PerCpu)).begin.value);
+    for (usize i = 0; i < count; i++) {
+        const PhysAddr guard = take_pages(stacks_size).begin;
+        const PhysAddr stack = guard + page_size;
+        const PhysAddr second_guard = stack + stack_size;
+        const PhysAddr emergency = second_guard + page_size;
+        PerCpu* cpu = std::construct_at(first + i);
+        cpu->id = CpuId{static_cast<u32>(i)};
+        cpu->mpidr = baton.platform.cpus[i].mpidr;
+        cpu->stack_top = (stack + stack_size).value;
+        cpu->emergency_stack_top = (emergency + emergency_stack_size).value;
+        // Two for each CPU and one for the boot stack: never full.
+        (void)guards.push({guard, page_size});
+        (void)guards.push({second_guard, page_size});
+    }
+    baton.cpus = {first, count};
+
+    const PhysRange lifecycle = take_pages(count * sizeof(Lifecycle::Cpu));
+    auto* states = reinterpret_cast<Lifecycle::Cpu*>(lifecycle.begin.value);
+    std::uninitialized_default_construct_n(states, count);
+    baton.lifecycle_cpus = {states, count};
+}
+
+void lay_out_roots() {
+    Hypervisor& baton = hypervisor();
+    PhysAddr end{};
+    for (const PhysRange& range : baton.platform.ram) {
+        end = std::max(end, range.end());
+    }
+    for (const PhysRange& range : baton.platform.devices) {
+        end = std::max(end, range.end());
+    }
+    const auto format = Stage2Format::choose(read_raw<ID_AA64MMFR0_EL1>(), to_guest(end));
+    if (!format) {
+        refuse_to_boot("the DTB names addresses beyond what this CPU can translate");
+    }
+    for (u32 slot = 0; slot < baton.roots.size(); slot++) {
+        baton.roots[slot].emplace(*format, take_pages(stage2_table_pages * page_size),
+                                  baton.next_vmid++);
+    }
+    for (u32 i = 0; i < Hypervisor::lost_cpu_budget; i++) {
+        (void)baton.spare_roots.push(take_pages(stage2_table_pages * page_size));
+    }
+    baton.root_format = *format;
+}
+
+} // namespace
+
+Granules cpu_granules() {
+    const auto mmfr0 = read<ID_AA64MMFR0_EL1>();
+    return {.kib4 = mmfr0.field(28, 4) != 0xf,
+            .kib16 = mmfr0.field(20, 4) != 0,
+            .kib64 = mmfr0.field(24, 4) != 0xf};
+}
+
+void plan_boot_memory(std::span<const std::byte> dtb) {
+    Hypervisor& baton = hypervisor();
+    StaticVector<PhysRange, 16> modules;
+    for (const BootImage& image : baton.platform.boot_images) {
+        // Two for each of the platform's boot images: never full.
+        (void)modules.push(image.kernel);
+        if (image.ramdisk) {
+            (void)modules.push(*image.ramdisk);
+        }
+    }
+    const auto layout =
+        plan_memory({.ram = {baton.platform.ram.begin(), baton.platform.ram.end()},
+                     .reserved = {baton.platform.reserved.begin(), baton.platform.reserved.end()},
+                     .image = image::whole(),
+                     .dtb = {{reinterpret_cast<u64>(dtb.data())}, dtb.size()},
+                     .modules = {modules.data(), modules.size()},
+                     .pool_size = pool_size(dtb),
+                     .slot_size = baton.options.slot_size,
+                     .least_slot_size = least_slot_size(cpu_granules())});
+    if (!layout) {
+        const MemoryShortage& shortage = layout.error();
+        log::line("memory: {}: wanted two slots of {} MiB, the images need {} MiB each, two of "
+                  "{} MiB would fit beside a pool of {} MiB",
+                  shortage.what, shortage.wanted_slot_size / MiB, shortage.least_slot_size / MiB,
+                  shortage.largest_slot_size / MiB, shortage.pool_size / MiB);
+        refuse_to_boot("give the machine more RAM, or baton.slot=SIZE a size that fits");
+    }
+    baton.layout = *layout;
+    baton.pool = BumpAllocator{layout->pool};
+    log::line("slots of {} MiB at {} and {}, Baton's own {} MiB at {}", layout->slots[0].size / MiB,
+              layout->slots[0].begin, layout->slots[1].begin, layout->pool.size / MiB,
+              layout->pool.begin);
+}
+
+void lay_out_pool() {
+    if (!map_early(hypervisor().layout.pool, HypMemory::data)) {
+        refuse_to_boot("the first map has no room for the pool");
+    }
+    const PhysRange el2_tables = take_pages(el2_table_pages * page_size);
+    lay_out_cpus();
+    lay_out_roots();
+    (void)guards.push(image::boot_stack_guard());
+    if (auto built = build_el2_map(el2_tables, {guards.data(), guards.size()}); !built) {
+        log::line("EL2 map: {}", describe(built.error()));
+        refuse_to_boot("Baton cannot map this machine");
+    }
+}
+
+std::span<const std::byte> keep_dtb(std::span<const std::byte> dtb) {
+    std::byte* copy = machine::bytes(take_pages(dtb.size()).begin);
+    std::memcpy(copy, dtb.data(), dtb.size());
+    return {copy, dtb.size()};
+}
+
+} // namespace baton::arm64

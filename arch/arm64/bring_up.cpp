@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/bring_up.hpp"
+
+#include "arch/arm64/cache.hpp"
+#include "arch/arm64/el1_state.hpp"
+#include "arch/arm64/el2_setup.hpp"
+#include "arch/arm64/firmware.hpp"
+#include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/image.hpp"
+#include "arch/arm64/mmu/tlb.hpp"
+#include "arch/arm64/panic.hpp"
+#include "arch/arm64/sleep.hpp"
+#include "arch/arm64/time.hpp"
+#include "hyp/log/log.hpp"
+#include "hyp/machine.hpp"
+
+namespace baton::arm64 {
+namespace {
+
+extern "C" void secondary_entry();
+
+/// Firmware takes its time, and an emulator with hundreds of CPUs on few cores takes longer.
+constexpr u64 bring_up_ms = 20'000;
+
+bool start(PerCpu& cpu) {
+    const auto status = firmware::cpu_on(cpu.mpidr, {reinterpret_cast<u64>(&secondary_entry)},
+                                         reinterpret_cast<u64>(&cpu));
+    if (status != firmware::PsciStatus::success) {
+        log::line("warning: CPU {} (MPIDR {x}) is not used: CPU_ON returned {}", cpu.id, cpu.mpidr,
+                  static_cast<i64>(status));
+        return false;
+    }
+    return true;
+}
+
+u32 count_running() {
+    u32 running = 0;
+    for (const PerCpu& cpu : hypervisor().cpus) {
+        running += cpu.running.load(std::memory_order_acquire) ? 1 : 0;
+    }
+    return running;
+}
+
+} // namespace
+
+void set_up_this_cpu() {
+    PerCpu& self = this_cpu();
+    configure_el2();
+    write(hypervisor().roots[0]->vtcr_el2()); // the same for every root
+    tlb::alle1(); // Whatever ran here before Baton may have left translations of any VMID.
+    if (auto done = hypervisor().vgic.init_cpu(self.vgic); !done) {
+        log::line("CPU {}: GIC: {}", self.id, describe(done.error()));
+        panic("a CPU without its part of the GIC");
+    }
+    stop_timers();
+    stop_pmu();
+    stop_debug();
+    reset_el1_registers();
+    self.running.store(true, std::memory_order_release);
+}
+
+void bring_up_other_cpus() {
+    Hypervisor& baton = hypervisor();
+    // A CPU that comes up reads code and its PerCpu past the caches.
+    cache::clean_to_poc(image::whole());
+    for (PerCpu& cpu : baton.cpus) {
+        cpu.translation = baton.map->translation();
+    }
+    cache::clean_to_poc({{reinterpret_cast<u64>(baton.cpus.data())}, baton.cpus.size_bytes()});
+
+    u32 expected = 1;
+    for (PerCpu& cpu : baton.cpus) {
+        if (&cpu != &this_cpu() && start(cpu)) {
+            expected++;
+        }
+    }
+    const Deadline deadline = Deadline::in_ms(bring_up_ms);
+    while (count_running() < expected && !deadline.passed()) {
+        sleep_until(Deadline::in_ms(1)); // Not a spin: the others may need this host core.
+    }
+    for (const PerCpu& cpu : baton.cpus) {
+        if (count_running() < expected && !cpu.running.load(std::memory_order_acquire)) {
+            log::line("warning: CPU {} (MPIDR {x}) did not come up", cpu.id, cpu.mpidr);
+        }
+    }
+    log::line("{} of {} CPUs up", count_running(), baton.cpus.size());
+}
+
+extern "C" [[noreturn]] void secondary_main(PerCpu*) {
+    set_up_this_cpu();
+    machine::park();
+}
+
+} // namespace baton::arm64

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// Where CPUs come in: the boot CPU by the arm64 Linux boot protocol (MMU normally off, x0 = DTB),
+// every other CPU from PSCI CPU_ON (x0 = its PerCpu).
+
+#include "arch/arm64/asm_offsets.hpp"
+
+.macro function name
+    .globl \name
+    .balign 4
+    .type \name, %function
+\name:
+.endm
+
+// The MMU, the data cache and a set E2H can be left over from a loader that ran at EL2 itself.
+// Afterwards: MMU and data cache off, HCR_EL2 = RW, so E2H = 0 where that is possible at all.
+// Clobbers x9-x12. HCR_EL2 comes before anything whose layout E2H changes (hazards: fact 15).
+.macro clean_el2_entry
+    mrs     x9, sctlr_el2
+    mov     x10, #(1 << 0 | 1 << 2)
+    bic     x9, x9, x10
+    msr     sctlr_el2, x9
+    isb
+    mov     x9, #(1 << 31)
+    msr     hcr_el2, x9
+    isb
+    // Nothing of the loader's translations may be used once Baton's tables are on.
+    tlbi    alle2
+    dsb     nsh
+    ic      iallu
+    dsb     nsh
+    isb
+.endm
+
+    .section .head, "ax"
+    .globl _start
+_start:
+    b       boot_entry              // code0
+    nop                             // code1
+    .quad   0                       // text_offset
+    .quad   __image_size
+    .quad   0b1010                  // little-endian, 4 KiB pages, any 2 MiB-aligned base
+    .quad   0, 0, 0
+    .ascii  "ARM\x64"
+    .long   0
+
+    .text
+
+function boot_entry
+    msr     daifset, #0xf
+    mov     x19, x0
+    mrs     x20, CurrentEL
+    adrp    x21, __image_start
+    adrp    x22, __image_end
+
+    cmp     x20, #(2 << 2)
+    b.ne    1f
+    mrs     x9, sctlr_el2
+    tbz     x9, #0, 1f
+    // With the MMU on, the loader's writes of this image may still be in its caches: they would
+    // be lost to the uncached accesses that follow. The smallest line there is: 16 bytes.
+    mov     x9, x21
+0:  dc      civac, x9
+    add     x9, x9, #16
+    cmp     x9, x22
+    b.lo    0b
+    dsb     sy
+1:
+    cmp     x20, #(2 << 2)
+    b.ne    2f
+    clean_el2_entry
+2:
+    // Static PIE: every entry is R_AARCH64_RELATIVE (the link refuses text relocations).
+    adrp    x9, __rela_start
+    add     x9, x9, :lo12:__rela_start
+    adrp    x10, __rela_end
+    add     x10, x10, :lo12:__rela_end
+3:  cmp     x9, x10
+    b.hs    4f
+    ldp     x11, x12, [x9]
+    ldr     x13, [x9, #16]
+    add     x13, x13, x21
+    str     x13, [x21, x11]
+    add     x9, x9, #24
+    b       3b
+4:
+    adrp    x9, __bss_start
+    add     x9, x9, :lo12:__bss_start
+    adrp    x10, __bss_end
+    add     x10, x10, :lo12:__bss_end
+5:  stp     xzr, xzr, [x9], #16
+    cmp     x9, x10
+    b.lo    5b
+
+    adrp    x9, __boot_stack_top
+    add     x9, x9, :lo12:__boot_stack_top
+    mov     sp, x9
+    mov     x29, xzr
+    mov     x30, xzr
+    cmp     x20, #(2 << 2)
+    b.ne    6f
+    msr     tpidr_el2, xzr
+    adrp    x9, exception_vectors
+    add     x9, x9, :lo12:exception_vectors
+    msr     vbar_el2, x9
+    isb
+    mov     x0, x19
+    bl      early_mmu_on
+6:  mov     x0, x19
+    lsr     x1, x20, #2
+    bl      boot_main
+    b       .
+
+// x0 = PerCpu, cleaned to the PoC by the boot CPU: the MMU and caches are off.
+function secondary_entry
+    bti     j
+    msr     daifset, #0xf
+    clean_el2_entry
+    mov     x19, x0
+    msr     tpidr_el2, x19
+    adrp    x9, exception_vectors
+    add     x9, x9, :lo12:exception_vectors
+    msr     vbar_el2, x9
+    isb
+    // No stack before the MMU is on: a line of it that another CPU's prefetch left in a cache would
+    // hide what is written past the caches.
+    ldp     x9, x10, [x19, #PERCPU_TRANSLATION]
+    ldp     x11, x12, [x19, #PERCPU_TRANSLATION + 16]
+    msr     mair_el2, x9
+    msr     tcr_el2, x10
+    msr     ttbr0_el2, x11
+    isb                             // in effect before anything is translated by them
+    msr     sctlr_el2, x12
+    isb                             // the next instruction is fetched through the map
+    ldr     x9, [x19, #PERCPU_STACK_TOP]
+    mov     sp, x9
+    mov     x29, xzr
+    mov     x30, xzr
+    mov     x0, x19
+    bl      secondary_main
+    b       .

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/firmware.hpp"
+
+#include "arch/arm64/barrier.hpp"
+
+namespace baton::arm64::firmware {
+namespace {
+
+enum Function : u32 {
+    PSCI_VERSION = 0x8400'0000,
+    SYSTEM_OFF = 0x8400'0008,
+    SYSTEM_RESET = 0x8400'0009,
+    CPU_ON = 0xc400'0003,
+};
+
+} // namespace
+
+i64 call(u32 function, u64 a1, u64 a2, u64 a3) {
+    register u64 x0 asm("x0") = function;
+    register u64 x1 asm("x1") = a1;
+    register u64 x2 asm("x2") = a2;
+    register u64 x3 asm("x3") = a3;
+    asm volatile("smc #0"
+                 : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+                 :
+                 : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
+                   "x16", "x17", "memory");
+    return static_cast<i64>(x0);
+}
+
+i64 psci_version() { return static_cast<i32>(call(PSCI_VERSION)); }
+
+PsciStatus cpu_on(u64 affinity, PhysAddr entry, u64 context) {
+    return static_cast<PsciStatus>(static_cast<i32>(call(CPU_ON, affinity, entry.value, context)));
+}
+
+void system_off() {
+    call(SYSTEM_OFF);
+    for (;;) {
+        wfi();
+    }
+}
+
+void system_reset() {
+    call(SYSTEM_RESET);
+    for (;;) {
+        wfi();
+    }
+}
+
+} // namespace baton::arm64::firmware

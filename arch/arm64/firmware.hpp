@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/address.hpp"
+#include "hyp/types.hpp"
+
+/// The firmware below Baton, called by SMC (SMCCC, Arm DEN0028; PSCI, Arm DEN0022).
+namespace baton::arm64::firmware {
+
+/// PSCI return values (DEN0022 5.2.2).
+enum class PsciStatus : i64 {
+    success = 0,
+    not_supported = -1,
+    invalid_parameters = -2,
+    denied = -3,
+    already_on = -4,
+    on_pending = -5,
+    internal_failure = -6,
+    not_present = -7,
+    disabled = -8,
+    invalid_address = -9,
+};
+
+/// One SMC with up to three arguments; x4 to x17 may be clobbered (SMCCC 1.0).
+i64 call(u32 function, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0);
+
+/// PSCI_VERSION: major in bits 31:16, minor in 15:0; negative if there is no PSCI.
+i64 psci_version();
+
+/// CPU_ON: `entry` is entered at EL2 with the MMU off and x0 = `context`.
+PsciStatus cpu_on(u64 affinity, PhysAddr entry, u64 context);
+
+[[noreturn]] void system_off();
+[[noreturn]] void system_reset();
+
+} // namespace baton::arm64::firmware

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "arch/arm64/gic/affinity_map.hpp"
+#include "arch/arm64/gic/distributor.hpp"
+#include "arch/arm64/gic/frame_map.hpp"
+#include "arch/arm64/gic/redistributor.hpp"
+#include "arch/arm64/gic/registers.hpp"
+#include "arch/arm64/gic/virtual_interface.hpp"
+#include "hyp/platform/platform.hpp"
+
+#include <array>
+#include <atomic>
+#include <optional>
+
+namespace baton::arm64::gic {
+
+template <class Machine>
+class BasicVgic;
+
+/// What the GIC keeps for a CPU and the vCPU pinned to it. Lives as long as Baton; other CPUs write
+/// to it when they send an SGI or touch the CPU's Redistributor.
+template <class Machine>
+class BasicVgicCpu {
+  public:
+    constexpr BasicVgicCpu() = default;
+    explicit constexpr BasicVgicCpu(typename Machine::CpuInterface hardware)
+        : interface_{hardware} {}
+    BasicVgicCpu(const BasicVgicCpu&) = delete;
+    BasicVgicCpu& operator=(const BasicVgicCpu&) = delete;
+
+  private:
+    friend BasicVgic<Machine>;
+
+    u32 affinity_ = 0;
+    PhysRange frames_{};
+    Redistributor<Machine> redistributor_;
+    VirtualInterface<Machine> interface_;
+    /// The guest has turned a group off: what it left in the list registers is to be taken back.
+    std::atomic<bool> groups_changed_{false};
+};
+
+/// The GIC and the virtual GIC of the VM that has all of its interrupts. The guest's frames are at
+/// the addresses of the physical ones and its CPUs have the physical affinities.
+template <class Machine>
+class BasicVgic {
+  public:
+    using Cpu = BasicVgicCpu<Machine>;
+
+    /// Which of Baton's own interrupts came.
+    struct OwnInterrupts {
+        bool kick = false;
+        bool timer = false; ///< EL2 physical timer: stays active until `timer_done`
+    };
+
+    // Bring-up, in this order.
+
+    /// Once, on the boot CPU: Distributor off, reset and on, all SPIs disabled and routed to
+    /// `boot_mpidr`; finds every CPU's Redistributor.
+    /// Errors: unsupported (no GICv3; interrupts of Baton's own that are no PPIs), too_many
+    /// (Redistributors), timed_out (the hardware does not take a write).
+    Result<> init(const Platform& platform, u64 boot_mpidr);
+    /// For every CPU of the platform, on the boot CPU, before any other one comes up.
+    /// Errors: unsupported (it has no Redistributor).
+    Result<> attach(CpuId id, u64 mpidr, Cpu& cpu);
+    /// On the CPU itself: its Redistributor and interface, reset and on. From now on it takes kicks
+    /// and Baton's timer, and nothing else before `turn_on`.
+    /// Errors: unsupported (no system registers; LPIs that stay on), timed_out.
+    Result<> init_cpu(Cpu& cpu);
+
+    // While a guest runs. `cpu` is the calling CPU's.
+
+    /// After an exit by interrupt: takes in what is pending. The guest's go into list registers.
+    OwnInterrupts handle_interrupts(Cpu& cpu);
+    /// After `OwnInterrupts::timer`, when the timer has been silenced or set anew.
+    void timer_done(Cpu& cpu) { cpu.interface_.hardware().deactivate(timer_); }
+    /// After a kick: SGIs that other CPUs have left go into list registers.
+    void flush(Cpu& cpu);
+    /// Is there anything that may wake the guest from a standby state?
+    bool has_pending_interrupt(Cpu& cpu) {
+        return cpu.interface_.has_pending() || cpu.redistributor_.bank().deliverable() != 0;
+    }
+
+    /// The guest's access to a frame. Any size and alignment may be passed; what the architecture
+    /// does not provide reads as zero and is not written.
+    /// @return nothing, false: the address is in no frame
+    std::optional<u64> mmio_read(Cpu& cpu, GuestAddr address, u32 size);
+    bool mmio_write(Cpu& cpu, GuestAddr address, u32 size, u64 value);
+    /// The guest's write to a system register that HCR_EL2.IMO and FMO or ICH_HCR_EL2.TDIR trap.
+    /// @return false: the register is none of the GIC's
+    bool write_trapped_sysreg(Cpu& cpu, SysregEncoding encoding, u64 value);
+    void send_sgis(Cpu& cpu, SgiRegister reg, SgiRequest request);
+
+    // The life of a CPU; each on that CPU.
+
+    /// From off to a vCPU's entry state: virtual interface on and empty, interrupts come in.
+    void turn_on(Cpu& cpu) {
+        cpu.redistributor_.take_part_in_1_of_n(true);
+        cpu.interface_.turn_on();
+    }
+    /// For the guest's CPU_OFF. What is pending in list registers goes back to the GIC, from where
+    /// the guest may have routed it elsewhere; then only Baton's own interrupts wake this CPU.
+    void turn_off(Cpu& cpu) {
+        cpu.interface_.release_all(banks(cpu));
+        cpu.interface_.turn_off();
+        cpu.redistributor_.take_part_in_1_of_n(false);
+    }
+
+    // A handover.
+
+    /// Drain, every CPU for itself: list registers emptied, physical interrupts in them
+    /// deactivated, virtual interface off, only Baton's own interrupts come in.
+    void drain(Cpu& cpu) {
+        cpu.interface_.drop_all();
+        cpu.interface_.turn_off();
+    }
+    /// Gather, the boot CPU for all, when every other CPU has drained or is lost: all SPIs
+    /// disabled, deactivated, not pending, with default priority and configuration, and routed to
+    /// the boot CPU. O(SPIs). False: the Distributor still has a write pending.
+    bool gather(Cpu& boot) { return distributor_.reset(boot.affinity_); }
+    /// Take down, every CPU for itself, after the gathering: the guest's SGIs and PPIs disabled,
+    /// deactivated, not pending, with default priority and configuration, no 1-of-N SPIs. False:
+    /// the Redistributor still has a write pending.
+    bool take_down(Cpu& cpu) {
+        cpu.redistributor_.take_part_in_1_of_n(false);
+        cpu.groups_changed_.store(false, std::memory_order_relaxed);
+        return cpu.redistributor_.reset();
+    }
+    /// The boot CPU for a CPU that is lost: no 1-of-N SPI is sent there, and its PPIs are off.
+    void fence(Cpu& lost) {
+        lost.redistributor_.take_part_in_1_of_n(false);
+        lost.redistributor_.bank().begin_reset();
+    }
+
+  private:
+    using Bank = InterruptBank<Machine>;
+
+    auto banks(Cpu& cpu) {
+        return [this, &cpu](u32 intid) -> Bank& {
+            return is_private(intid) ? cpu.redistributor_.bank()
+                                     : distributor_.bank(bank_of(intid));
+        };
+    }
+
+    /// Whose frame an address is in; `cpu` is null in those of a CPU that Baton does not use.
+    struct RedistributorAccess {
+        Cpu* cpu;
+        u64 typer;
+        u32 offset;
+    };
+    std::optional<RedistributorAccess> find_redistributor(Cpu& cpu, PhysAddr address);
+
+    u64 distributor_read(Cpu& cpu, u32 offset, u32 size);
+    void distributor_write(Cpu& cpu, u32 offset, u32 size, u64 value);
+    u64 redistributor_read(Cpu& cpu, RedistributorAccess at, u32 size);
+    void redistributor_write(Cpu& cpu, RedistributorAccess at, u32 size, u64 value);
+    u32 bank_read(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at, u32 size);
+    void bank_write(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at, u32 size, u32 value);
+    void control_write(Cpu& cpu, u32 value);
+    /// SGIs of `target` may have become deliverable.
+    void present_sgis(Cpu& cpu, Cpu& target);
+
+    Distributor<Machine> distributor_;
+    AffinityMap by_affinity_;
+    FrameMap frames_;
+    std::array<Cpu*, max_cpus> cpus_{};
+    u32 cpu_count_ = 0; ///< one above the highest CpuId attached
+    u32 maintenance_ = 0;
+    u32 timer_ = 0;
+    u32 own_ = 0;    ///< Baton's own, of bank 0
+    u32 hidden_ = 0; ///< from the guest: Baton's own, and the other EL2 timer's
+};
+
+} // namespace baton::arm64::gic
+
+#include "arch/arm64/gic/basic_vgic_bring_up.hpp"
+#include "arch/arm64/gic/basic_vgic_interrupts.hpp"
+#include "arch/arm64/gic/basic_vgic_mmio.hpp"

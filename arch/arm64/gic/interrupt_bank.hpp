@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "arch/arm64/gic/gicd.hpp"
+#include "arch/arm64/gic/interrupt_registers.hpp"
+#include "arch/arm64/gic/intid.hpp"
+#include "arch/arm64/gic/priority.hpp"
+#include "hyp/types.hpp"
+
+#include <array>
+#include <atomic>
+
+namespace baton::arm64::gic {
+
+/// What a CPU's virtual interface holds of the 32 interrupts of a bank.
+struct HeldInterrupts {
+    u32 pending = 0;
+    u32 active = 0;
+    u32 latched = 0; ///< those of `pending` that stay pending whatever their line does
+};
+
+/// 32 interrupts as the guest sees them: the SGIs and PPIs of one CPU, or 32 SPIs.
+///
+/// The physical registers keep whether a PPI or an SPI is pending or active. Kept here: groups
+/// (physically all are Group 1), the guest's full priorities, and what it enabled (physically only
+/// while GICD_CTLR forwards the group). SGIs are kept here altogether.
+///
+/// Any CPU may call any member but those for bring-up and reset. Reads take no lock.
+template <class Machine>
+class InterruptBank {
+  public:
+    using Registers = typename Machine::template Mmio<InterruptRegister>;
+
+    /// @param guest the interrupts that are the guest's; the others are RAZ/WI for it
+    /// @param control what the guest wrote to GICD_CTLR
+    void init(Registers registers, u32 number, u32 guest, u8 priority_mask,
+              const std::atomic<u32>& control) {
+        registers_ = registers;
+        number_ = number;
+        guest_ = guest;
+        priority_mask_ = priority_mask;
+        control_ = &control;
+    }
+
+    /// Brings the physical registers from whatever state to the one that `reset` restores. Of the
+    /// interrupts that are not the guest's, those in `own` come out enabled, the others disabled.
+    /// The frame's RWP is to be awaited between the two halves.
+    void begin_bring_up() { write(InterruptRegister::ICENABLER, ~u32{0}); }
+    void finish_bring_up(u32 own) {
+        // Without effect where they are Secure registers: then the firmware has chosen the groups.
+        write(InterruptRegister::IGROUPR, ~u32{0});
+        write(InterruptRegister::IGRPMODR, 0);
+        edge_at_boot_ = read_edges();
+        clear_physical_state(~u32{0});
+        forget();
+        for (u32 word = 0; word < words; word++) {
+            write_physical_priorities(word);
+        }
+        write(InterruptRegister::ISENABLER, own);
+    }
+
+    /// The bits of a physical priority that the GIC keeps; to be called between the two halves.
+    u8 probe_priority_bits() {
+        constexpr u32 some_ppis = 28;
+        registers_.write(InterruptRegister::IPRIORITYR, ~u32{0}, u64{number_} * 32 + some_ppis);
+        return static_cast<u8>(
+            registers_.read(InterruptRegister::IPRIORITYR, u64{number_} * 32 + some_ppis));
+    }
+
+    /// The guest's interrupts as after a cold boot: disabled, idle, with the priority and the
+    /// configuration that they had. No other CPU may be using the bank; a lock that a lost CPU
+    /// holds is opened. The frame's RWP is to be awaited between the two halves.
+    void begin_reset() {
+        if ((enabled() & hardware()) != 0) {
+            write(InterruptRegister::ICENABLER, hardware());
+        }
+    }
+    void finish_reset() {
+        if (edge_.load(std::memory_order_relaxed) != edge_at_boot_) {
+            write_edges(0, edge_at_boot_);
+            write_edges(4, edge_at_boot_);
+        }
+        clear_physical_state(hardware());
+        forget();
+        lock_.reset();
+    }
+
+    u32 number() const { return number_; }
+
+    // What the virtual interface asks and tells of single interrupts.
+
+    u8 priority(u32 intid) const { return read_priority(intid % 32); }
+    bool is_group1(u32 intid) const { return (group1() & bit_of(intid)) != 0; }
+    bool is_forwarded(u32 intid) const { return (forwarded() & bit_of(intid)) != 0; }
+
+    /// The interrupt was acknowledged: was it pending by itself (an edge, or set pending by
+    /// software) and not for its line alone?
+    bool take_latch(u32 intid) {
+        const u32 bit = bit_of(intid);
+        if ((latched_.load(std::memory_order_relaxed) & bit) != 0) {
+            latched_.fetch_and(~bit, std::memory_order_relaxed);
+            return true;
+        }
+        return (edge_.load(std::memory_order_relaxed) & bit) != 0;
+    }
+    /// Makes an acknowledged interrupt pending again. One that was so for its line alone needs no
+    /// help: the line pends it, or has dropped and there is nothing to tell any more.
+    void pend_again(u32 intid, bool latched) {
+        const u32 bit = bit_of(intid);
+        if ((software() & bit) != 0) {
+            pending_.fetch_or(bit, std::memory_order_relaxed);
+        } else if (latched) {
+            pend_physical(bit);
+        }
+    }
+
+    // SGIs, which software alone keeps.
+
+    /// @return the SGI reached the CPU: `any_group`, or it is in Group 0
+    bool send(u32 intid, bool any_group) {
+        if (!any_group && is_group1(intid)) {
+            return false;
+        }
+        pending_.fetch_or(bit_of(intid), std::memory_order_relaxed);
+        return true;
+    }
+    /// Those that can be presented to the CPU.
+    u32 deliverable() const {
+        return pending_.load(std::memory_order_relaxed) & enabled() & forwarded();
+    }
+    bool take(u32 intid) {
+        const u32 bit = bit_of(intid);
+        return (pending_.fetch_and(~bit, std::memory_order_relaxed) & bit) != 0;
+    }
+
+    // The guest's accesses. `held` is empty for another CPU's bank: what sits in its list registers
+    // cannot be seen from here and reads as active until that CPU has handled it.
+
+    u32 read(InterruptRegisterAt at, HeldInterrupts held) const {
+        switch (at.reg) {
+        case InterruptRegister::IGROUPR:
+            return group1() & guest_;
+        case InterruptRegister::ISENABLER:
+        case InterruptRegister::ICENABLER:
+            return enabled();
+        case InterruptRegister::ISPENDR:
+        case InterruptRegister::ICPENDR:
+            return (read_physical(InterruptRegister::ISPENDR) & hardware()) |
+                   (pending_.load(std::memory_order_relaxed) & software()) |
+                   (held.pending & (held.latched | software()));
+        case InterruptRegister::ISACTIVER:
+        case InterruptRegister::ICACTIVER:
+            return (read_physical(InterruptRegister::ISACTIVER) & hardware() &
+                    ~(held.pending & ~held.active)) |
+                   (held.active & software());
+        case InterruptRegister::ICFGR:
+            return spread(edge_.load(std::memory_order_relaxed) & guest_, at.byte);
+        case InterruptRegister::IPRIORITYR:
+            return priority_word(at.byte / 4);
+        default:
+            return 0;
+        }
+    }
+    u8 read_priority(u32 byte) const {
+        return static_cast<u8>(priority_word(byte / 4) >> (byte % 4 * 8));
+    }
+
+    void set_group1(u32 bits) {
+        const Guard guard{lock_};
+        group1_.store(bits & guest_, std::memory_order_relaxed);
+        forward_locked();
+    }
+    void enable(u32 bits) {
+        const Guard guard{lock_};
+        for (u32 word = 0; word < words; word++) {
+            if ((bits & guest_ & ~enabled() & word_bits(word)) != 0) {
+                update_physical_priorities(word);
+            }
+        }
+        enabled_.fetch_or(bits & guest_, std::memory_order_relaxed);
+        write_if_any(InterruptRegister::ISENABLER, bits & hardware() & forwarded());
+    }
+    void disable(u32 bits) {
+        const Guard guard{lock_};
+        enabled_.fetch_and(~bits, std::memory_order_relaxed);
+        write_if_any(InterruptRegister::ICENABLER, bits & hardware());
+    }
+    /// GICD_CTLR has changed: makes the physical enables follow.
+    void forward() {
+        const Guard guard{lock_};
+        forward_locked();
+    }
+    void set_pending(u32 bits, HeldInterrupts held) {
+        pending_.fetch_or(bits & software(), std::memory_order_relaxed);
+        // Pending already, in a list register: physically it is active, and would pend once more.
+        const u32 physical = bits & hardware() & ~held.pending;
+        pend_physical(physical);
+    }
+    void clear_pending(u32 bits) {
+        pending_.fetch_and(~(bits & software()), std::memory_order_relaxed);
+        latched_.fetch_and(~bits, std::memory_order_relaxed);
+        write_if_any(InterruptRegister::ICPENDR, bits & hardware());
+    }
+    void set_active(u32 bits) { write_if_any(InterruptRegister::ISACTIVER, bits & hardware()); }
+    void clear_active(u32 bits, HeldInterrupts held) {
+        // The guest has not seen it yet: physically active means pending to the guest.
+        const u32 only_pending = held.pending & ~held.active;
+        write_if_any(InterruptRegister::ICACTIVER, bits & hardware() & ~only_pending);
+    }
+    /// @param byte 0 or 4: the lower or the upper 16 interrupts
+    void set_config(u32 byte, u32 value) {
+        const Guard guard{lock_};
+        const u32 half = byte == 0 ? 0x0000ffff : 0xffff0000;
+        const u32 writable = half & hardware();
+        const u32 old = edge_.load(std::memory_order_relaxed);
+        write_edges(byte, (old & ~writable) | (gather(value, byte) & writable));
+        // Read back: many a PPI's configuration is fixed.
+        edge_.store((read_edges() & ~software()) | software(), std::memory_order_relaxed);
+    }
+    /// @param size 1 or 4 bytes
+    void set_priorities(u32 byte, u32 size, u32 value) {
+        const Guard guard{lock_};
+        const u32 shift = byte % 4 * 8;
+        const u32 written = (size == 1 ? u32{0xff} << shift : ~u32{0}) & bytes_of(guest_, byte / 4);
+        const u32 implemented = u32{priority_mask_} * 0x0101'0101;
+        priorities_[byte / 4].store((priority_word(byte / 4) & ~written) |
+                                        (value << shift & written & implemented),
+                                    std::memory_order_relaxed);
+        update_physical_priorities(byte / 4);
+    }
+
+  private:
+    /// Of priorities, four each.
+    static constexpr u32 words = 8;
+
+    using Lock = typename Machine::Lock;
+    struct Guard {
+        explicit Guard(Lock& lock) : lock_{lock} { lock_.lock(); }
+        ~Guard() { lock_.unlock(); }
+        Guard(const Guard&) = delete;
+        Guard& operator=(const Guard&) = delete;
+        Lock& lock_;
+    };
+
+    u32 software() const { return number_ == 0 ? sgi_bits & guest_ : 0; }
+    u32 hardware() const { return guest_ & ~software(); }
+    u32 enabled() const { return enabled_.load(std::memory_order_relaxed); }
+    u32 group1() const { return group1_.load(std::memory_order_relaxed); }
+    /// Those whose group the Distributor forwards.
+    u32 forwarded() const {
+        const u32 control = control_->load(std::memory_order_relaxed);
+        return ((control & gicd_ctlr::EnableGrp1) != 0 ? group1() : 0) |
+               ((control & gicd_ctlr::EnableGrp0) != 0 ? ~group1() : 0);
+    }
+    void forward_locked() {
+        const u32 physical = enabled() & hardware();
+        write_if_any(InterruptRegister::ICENABLER, physical & ~forwarded());
+        write_if_any(InterruptRegister::ISENABLER, physical & forwarded());
+    }
+
+    void pend_physical(u32 bits) {
+        if (bits == 0) {
+            return;
+        }
+        latched_.fetch_or(bits & ~edge_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        // Whoever acknowledges the interrupt is to see that it was latched.
+        Machine::publish();
+        write(InterruptRegister::ISPENDR, bits);
+    }
+    void clear_physical_state(u32 bits) {
+        write_if_any(InterruptRegister::ICACTIVER, bits);
+        write_if_any(InterruptRegister::ICPENDR, bits);
+    }
+    /// What is kept here, as after a cold boot.
+    void forget() {
+        enabled_.store(0, std::memory_order_relaxed);
+        group1_.store(0, std::memory_order_relaxed);
+        edge_.store((edge_at_boot_ & ~software()) | software(), std::memory_order_relaxed);
+        latched_.store(0, std::memory_order_relaxed);
+        pending_.store(0, std::memory_order_relaxed);
+        for (auto& word : priorities_) {
+            word.store(0, std::memory_order_relaxed);
+        }
+    }
+
+    /// The priorities of four interrupts, a byte each.
+    u32 priority_word(u32 word) const { return priorities_[word].load(std::memory_order_relaxed); }
+    u32 physical_priorities(u32 word) const {
+        const u32 mine = bytes_of(hardware(), word);
+        constexpr u32 own = own_priority * 0x0101'0101;
+        return (to_physical_priorities(priority_word(word)) & mine) | (own & ~mine);
+    }
+    void write_physical_priorities(u32 word) {
+        physical_priorities_[word] = physical_priorities(word);
+        registers_.write(InterruptRegister::IPRIORITYR, physical_priorities_[word],
+                         u64{number_} * 32 + word * 4);
+    }
+    void update_physical_priorities(u32 word) {
+        if (physical_priorities_[word] != physical_priorities(word)) {
+            write_physical_priorities(word);
+        }
+    }
+    static constexpr u32 word_bits(u32 word) { return u32{0xf} << (word * 4); }
+    /// A byte of ones for each of the four interrupts of a word that is in `bits`.
+    static constexpr u32 bytes_of(u32 bits, u32 word) {
+        const u32 four = (bits & word_bits(word)) >> (word * 4);
+        return ((four * 0x0020'4081) & 0x0101'0101) * 0xff;
+    }
+
+    /// ICFGR has two bits an interrupt, the upper of which means edge-triggered.
+    static constexpr u32 spread(u32 bits, u32 byte) {
+        u32 value = 0;
+        for (u32 i = 0; i < 16; i++) {
+            value |= (bits >> (byte * 4 + i) & 1) << (2 * i + 1);
+        }
+        return value;
+    }
+    static constexpr u32 gather(u32 value, u32 byte) {
+        u32 bits = 0;
+        for (u32 i = 0; i < 16; i++) {
+            bits |= (value >> (2 * i + 1) & 1) << (byte * 4 + i);
+        }
+        return bits;
+    }
+    u32 read_edges() const {
+        return gather(registers_.read(InterruptRegister::ICFGR, u64{number_} * 8), 0) |
+               gather(registers_.read(InterruptRegister::ICFGR, u64{number_} * 8 + 4), 4);
+    }
+    void write_edges(u32 byte, u32 edges) {
+        registers_.write(InterruptRegister::ICFGR, spread(edges, byte), u64{number_} * 8 + byte);
+    }
+
+    u32 read_physical(InterruptRegister reg) const {
+        return registers_.read(reg, u64{number_} * 4);
+    }
+    void write(InterruptRegister reg, u32 value) { registers_.write(reg, value, u64{number_} * 4); }
+    void write_if_any(InterruptRegister reg, u32 value) {
+        if (value != 0) {
+            write(reg, value);
+        }
+    }
+
+    Registers registers_{};
+    const std::atomic<u32>* control_ = nullptr;
+    u32 number_ = 0;
+    u32 guest_ = 0;
+    u32 edge_at_boot_ = 0;
+    u8 priority_mask_ = 0xff;
+    /// Orders changes of the guest's configuration with the physical writes that follow from them.
+    Lock lock_;
+
+    std::atomic<u32> enabled_{0};
+    std::atomic<u32> group1_{0};
+    std::atomic<u32> edge_{0};
+    std::atomic<u32> latched_{0}; ///< level-sensitive ones that software set pending
+    std::atomic<u32> pending_{0}; ///< SGIs
+    std::array<std::atomic<u32>, words> priorities_{};
+    /// What the physical registers hold. It matters for enabled interrupts only, so a reset leaves
+    /// it as it is, and the next kernel's writes of the same priorities end here.
+    std::array<u32, words> physical_priorities_{};
+};
+
+} // namespace baton::arm64::gic

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/types.hpp"
+
+/// The INTIDs that Baton knows (IHI 0069, 2.2). Extended PPIs and SPIs and LPIs are hidden from the
+/// guest and never enabled.
+namespace baton::arm64::gic {
+
+inline constexpr u32 first_ppi = 16;
+inline constexpr u32 first_spi = 32;
+/// 1020 to 1023 are no interrupts but answers: nothing to acknowledge for the one who asks.
+inline constexpr u32 first_special_intid = 1020;
+/// The registers of the Distributor and of the SGI frame hold 32 interrupts a word.
+inline constexpr u32 bank_count = 32;
+
+constexpr bool is_sgi(u32 intid) { return intid < first_ppi; }
+constexpr bool is_private(u32 intid) { return intid < first_spi; }
+
+/// Bank 0 are a CPU's own SGIs and PPIs, banks 1 to 31 the SPIs.
+constexpr u32 bank_of(u32 intid) { return intid / 32; }
+constexpr u32 bit_of(u32 intid) { return u32{1} << (intid % 32); }
+
+inline constexpr u32 sgi_bits = 0x0000ffff;
+
+/// The one physical SGI: it makes a CPU look at what it was left to do. A guest's SGIs exist in
+/// software only, so this number does not take one from it.
+inline constexpr u32 kick_sgi = 0;
+
+} // namespace baton::arm64::gic

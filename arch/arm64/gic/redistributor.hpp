@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "arch/arm64/gic/gicd.hpp"
+#include "arch/arm64/gic/gicr.hpp"
+#include "arch/arm64/gic/interrupt_bank.hpp"
+#include "hyp/address.hpp"
+#include "hyp/result.hpp"
+
+namespace baton::arm64::gic {
+
+/// One CPU's Redistributor: its SGIs, PPIs and power state. The guest sees no LPIs, and GICR_WAKER
+/// as software keeps it: the physical one stays awake as long as Baton owns the CPU.
+template <class Machine>
+class Redistributor {
+  public:
+    using Bank = InterruptBank<Machine>;
+    using Frame = typename Machine::template Mmio<Gicr32, Gicr64>;
+
+    /// @param own Baton's own SGI and PPIs, hidden from the guest
+    void attach(PhysAddr frame, u32 own, u8 priority_mask, const std::atomic<u32>& control) {
+        frame_ = Frame{frame};
+        // The kick's number is the guest's all the same: its SGIs have no physical counterpart.
+        bank_.init(typename Bank::Registers{frame + gicr_sgi_base}, 0, ~own | sgi_bits,
+                   priority_mask, control);
+    }
+
+    /// On the CPU itself: awake, everything reset, Baton's own interrupts enabled.
+    /// @param enabled those of `own` that are in use
+    /// Errors: unsupported (LPIs are on and cannot be turned off: their tables may lie anywhere in
+    /// memory), timed_out (it does not wake, or a write stays pending).
+    Result<> bring_up(u32 enabled) {
+        if (!wake()) {
+            return std::unexpected(Error::timed_out);
+        }
+        if (!disable_lpis()) {
+            return std::unexpected(Error::unsupported);
+        }
+        bank_.begin_bring_up();
+        if (!writes_done()) {
+            return std::unexpected(Error::timed_out);
+        }
+        priority_bits_ = bank_.probe_priority_bits();
+        bank_.finish_bring_up(enabled);
+        forget_waker();
+        return {};
+    }
+
+    /// The guest's SGIs and PPIs as after a cold boot; Baton's own stay. On the CPU itself, once no
+    /// CPU of the old kernel can send it SGIs. False: the hardware has not taken a write in time.
+    bool reset() {
+        bank_.begin_reset();
+        // A PPI is withdrawn from the CPU interface only when its disabling has taken effect.
+        const bool done = writes_done();
+        bank_.finish_reset();
+        forget_waker();
+        return done;
+    }
+
+    /// Whether 1-of-N SPIs may be sent to this CPU. Without effect where GICR_TYPER.DPGS is 0.
+    void take_part_in_1_of_n(bool yes) {
+        const u32 rest = frame_.read(Gicr32::CTLR) & ~gicr_ctlr::DPG1NS;
+        frame_.write(Gicr32::CTLR, rest | (yes ? 0 : gicr_ctlr::DPG1NS));
+    }
+
+    Bank& bank() { return bank_; }
+    /// The implemented bits of a physical priority.
+    u8 priority_bits() const { return priority_bits_; }
+
+    /// Registers of RD_base. Others, and those that are not there, are RAZ.
+    u32 read32(u32 offset) const {
+        switch (Gicr32{offset}) {
+        case Gicr32::CTLR:
+            return frame_.read(Gicr32::CTLR) & (gicr_ctlr::RWP | gicr_ctlr::UWP);
+        case Gicr32::IIDR:
+            return frame_.read(Gicr32::IIDR);
+        case Gicr32::WAKER:
+            return waker_.load(std::memory_order_relaxed);
+        case Gicr32::TYPER_HIGH:
+            return static_cast<u32>(typer() >> 32);
+        case Gicr32::PIDR2:
+            return (frame_.read(Gicr32::PIDR2) & ~gic_pidr2::ArchRev) | gic_pidr2::ArchRev_GICv3;
+        default:
+            break;
+        }
+        if (offset == static_cast<u32>(Gicr64::TYPER)) {
+            return static_cast<u32>(typer());
+        }
+        return offset >= static_cast<u32>(Gicr32::PIDR4) ? frame_.read(Gicr32{offset}) : 0;
+    }
+    u64 read64(u32 offset) const { return offset == static_cast<u32>(Gicr64::TYPER) ? typer() : 0; }
+    void write32(u32 offset, u32 value) {
+        if (Gicr32{offset} == Gicr32::WAKER) {
+            const bool asleep = (value & gicr_waker::ProcessorSleep) != 0;
+            waker_.store(asleep ? asleep_ : 0, std::memory_order_relaxed);
+        }
+    }
+
+    /// What the guest may know of GICR_TYPER. VLPIS says that four frames follow each other instead
+    /// of two, so it stays though there are no LPIs.
+    static constexpr u64 visible_typer(u64 typer) {
+        return typer & (gicr_typer::VLPIS | gicr_typer::Last | gicr_typer::Processor_Number |
+                        gicr_typer::Affinity_Value);
+    }
+
+  private:
+    static constexpr u32 asleep_ = gicr_waker::ProcessorSleep | gicr_waker::ChildrenAsleep;
+
+    u64 typer() const { return visible_typer(frame_.read(Gicr64::TYPER)); }
+
+    bool writes_done() {
+        return Machine::poll([this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
+    }
+    /// GICR_WAKER is the firmware's in a system with two security states: then it reads as zero,
+    /// which is awake. ProcessorSleep may change only while ChildrenAsleep says the same (12.11).
+    bool wake() {
+        const u32 waker = frame_.read(Gicr32::WAKER);
+        if ((waker & asleep_) == 0) {
+            return true;
+        }
+        frame_.write(Gicr32::WAKER, waker & ~gicr_waker::ProcessorSleep);
+        return Machine::poll(
+            [this] { return (frame_.read(Gicr32::WAKER) & gicr_waker::ChildrenAsleep) == 0; });
+    }
+    /// A kernel that ran before Baton may have left LPIs on. Some Redistributors never let go.
+    bool disable_lpis() {
+        const u32 control = frame_.read(Gicr32::CTLR);
+        if ((control & gicr_ctlr::EnableLPIs) == 0) {
+            return true;
+        }
+        frame_.write(Gicr32::CTLR, control & ~gicr_ctlr::EnableLPIs);
+        return writes_done() && (frame_.read(Gicr32::CTLR) & gicr_ctlr::EnableLPIs) == 0;
+    }
+    void forget_waker() { waker_.store(asleep_, std::memory_order_relaxed); }
+
+    Frame frame_{};
+    Bank bank_;
+    u8 priority_bits_ = 0xff;
+    std::atomic<u32> waker_{asleep_};
+};
+
+} // namespace baton::arm64::gic

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "arch/arm64/gic/vgic.hpp"
+#include "arch/arm64/lifecycle_machine.hpp"
+#include "arch/arm64/mmu/stage1.hpp"
+#include "arch/arm64/mmu/stage2.hpp"
+#include "arch/arm64/percpu.hpp"
+#include "arch/arm64/pl011.hpp"
+#include "hyp/memory/bump.hpp"
+#include "hyp/memory/layout.hpp"
+#include "hyp/platform/options.hpp"
+#include "hyp/platform/platform.hpp"
+#include "hyp/vm/vm.hpp"
+
+#include <array>
+#include <optional>
+#include <span>
+
+namespace baton::arm64 {
+
+/// All of Baton's state that is not per CPU. Set up once at boot, in this order; afterwards only
+/// the VM and its virtual GIC change, by their own rules.
+struct Hypervisor {
+    Platform platform;
+    Options options;
+    std::optional<Pl011> console;
+    MemoryLayout layout;
+    BumpAllocator pool;
+    std::optional<Stage1> map;
+    std::span<PerCpu> cpus;
+    std::span<Lifecycle::Cpu> lifecycle_cpus;
+    LifecycleMachine machine;
+    /// By slot. A root that a lost CPU still has loaded is never used again: a spare takes its
+    /// place, as often as there is one.
+    static constexpr usize lost_cpu_budget = 4;
+    std::array<std::optional<Stage2>, 2> roots;
+    std::optional<Stage2Format> root_format;
+    StaticVector<PhysRange, lost_cpu_budget> spare_roots;
+    u8 next_vmid = 1;
+    Vgic vgic;
+    /// Of the platform's frames, those that have a device.
+    StaticVector<PhysRange, 64> virtio_mmio;
+    Vm vm;
+
+    /// Of the kernel that runs, or is about to.
+    Stage2& current_root() { return *roots[vm.images().running_slot()]; }
+};
+
+Hypervisor& hypervisor();
+
+/// Ends the boot with a sentence: what is wrong, and what to do about it.
+[[noreturn]] void refuse_to_boot(std::string_view why);
+
+} // namespace baton::arm64

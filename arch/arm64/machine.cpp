@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// hyp/machine.hpp on AArch64.
+#include "hyp/machine.hpp"
+
+#include "arch/arm64/cache.hpp"
+#include "arch/arm64/el1_state.hpp"
+#include "arch/arm64/firmware.hpp"
+#include "arch/arm64/guest_frame.hpp"
+#include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/interrupts.hpp"
+#include "arch/arm64/sleep.hpp"
+#include "hyp/log/log.hpp"
+
+namespace baton::machine {
+namespace {
+
+using namespace arm64;
+
+extern "C" [[noreturn]] void enter_guest_frame(GuestFrame* frame);
+extern "C" [[noreturn]] void run_on_fresh_stack(u64 stack_top, void (*function)());
+
+/// Sleeps until this CPU's vCPU is to run. Only kicks wake it: to a parked CPU no interrupt of the
+/// guest's is signalled (Vgic::turn_off, Vgic::drain).
+void park_loop() {
+    Hypervisor& baton = hypervisor();
+    for (;;) {
+        if (const auto start = baton.vm.lifecycle().take_start()) {
+            prepare_vcpu();
+            enter_guest(start->entry, start->argument);
+        }
+        sleep();
+        take_interrupts();
+    }
+}
+
+} // namespace
+
+// Below the guest's frame, which is filled in from there.
+void park() { run_on_fresh_stack(reinterpret_cast<u64>(this_cpu().guest_frame()), park_loop); }
+
+void prepare_vcpu() {
+    Hypervisor& baton = hypervisor();
+    baton.current_root().load();
+    baton.vgic.turn_on(this_cpu().vgic);
+}
+
+void enter_guest(GuestAddr entry, u64 argument) {
+    GuestFrame* frame = this_cpu().guest_frame();
+    *frame = {};
+    frame->x[0] = argument;
+    write_raw<ELR_EL2>(entry.value);
+    write(SPSR_EL2::M_EL1h | SPSR_EL2::DAIF);
+    enter_guest_frame(frame);
+}
+
+bool is_up(CpuId cpu) {
+    return hypervisor().cpus[index(cpu)].running.load(std::memory_order_relaxed);
+}
+
+bool is_guest_memory(GuestAddr address) {
+    const auto found = hypervisor().current_root().lookup(address);
+    return found && found->attributes == GuestMemory::ram;
+}
+
+void power_off() {
+    log::line("power off");
+    log::flush();
+    firmware::system_off();
+}
+
+void reset() {
+    log::line("reset");
+    log::flush();
+    firmware::system_reset();
+}
+
+void standby() {
+    if (!hypervisor().vgic.has_pending_interrupt(this_cpu().vgic)) {
+        sleep();
+    }
+}
+
+void publish_image(PhysRange range) {
+    cache::clean_to_poc(range);
+    cache::invalidate_instructions();
+}
+
+void publish_bytes(PhysRange range) { cache::clean_to_poc(range); }
+
+bool prepare_memory(u32 slot, std::span<const PhysRange> memory) {
+    Hypervisor& baton = hypervisor();
+    const Stage2Map map{.ram = memory,
+                        .devices = {baton.platform.devices.begin(), baton.platform.devices.end()},
+                        .holes = {}};
+    auto& root = baton.roots[slot];
+    auto built = root->build(map);
+    if (!built && built.error() == Error::busy && !baton.spare_roots.empty()) {
+        const PhysRange tables = baton.spare_roots[baton.spare_roots.size() - 1];
+        baton.spare_roots.erase(baton.spare_roots.size() - 1);
+        root.emplace(*baton.root_format, tables, baton.next_vmid++);
+        built = root->build(map);
+    }
+    return built.has_value();
+}
+
+std::byte* bytes(PhysAddr address) { return reinterpret_cast<std::byte*>(address.value); }
+
+i32 firmware_feature(u32 function) {
+    constexpr u32 SMCCC_ARCH_FEATURES = 0x8000'0001;
+    return static_cast<i32>(firmware::call(SMCCC_ARCH_FEATURES, function));
+}
+
+void firmware_workaround(u32 function) { firmware::call(function); }
+
+} // namespace baton::machine

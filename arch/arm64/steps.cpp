@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/steps.hpp"
+
+#include "arch/arm64/device_memory.hpp"
+#include "arch/arm64/el1_state.hpp"
+#include "arch/arm64/hypervisor.hpp"
+#include "hyp/devices/dma.hpp"
+#include "hyp/log/log.hpp"
+
+#include <array>
+
+namespace baton::arm64 {
+namespace {
+
+/// A handover drops what the list registers hold: the next kernel must not see it. For a CPU_OFF
+/// it goes back to the GIC, for the guest may have routed it to a CPU that stays.
+void empty_list_registers(Machine&) {
+    Hypervisor& baton = hypervisor();
+    if (baton.vm.lifecycle().handover_wanted()) {
+        baton.vgic.drain(this_cpu().vgic);
+    } else {
+        baton.vgic.turn_off(this_cpu().vgic);
+    }
+}
+
+void silence_interrupts(Machine&) { hypervisor().vgic.gather(this_cpu().vgic); }
+
+/// A device that does not stop is named in the log: the next kernel's memory is not safe from it.
+void stop_dma(Machine&) {
+    Hypervisor& baton = hypervisor();
+    MappedDevices devices;
+    const DmaOff off =
+        dma_off(devices, {baton.platform.pci_hosts.data(), baton.platform.pci_hosts.size()},
+                {baton.virtio_mmio.data(), baton.virtio_mmio.size()});
+    for (const PhysAddr device : off.left) {
+        log::line("warning: the device at {} may still write to memory", device);
+    }
+}
+
+void switch_memory(Machine&) { hypervisor().vm.switch_to_staged_image(); }
+
+void reset_redistributor(Machine&) { hypervisor().vgic.take_down(this_cpu().vgic); }
+
+/// The old kernel's root is nowhere loaded after its last CPU has been here: it may be rebuilt for
+/// another one, which also invalidates its VMID everywhere.
+void leave_old_root(Machine&) { hypervisor().current_root().load(); }
+
+constexpr bool parallel = true;
+
+constexpr std::array table{
+    Step{"timers", Stage::drain, [](Machine&) { stop_timers(); }, parallel},
+    Step{"pmu", Stage::drain, [](Machine&) { stop_pmu(); }, parallel},
+    Step{"debug", Stage::drain, [](Machine&) { stop_debug(); }, parallel},
+    Step{"el1", Stage::drain, [](Machine&) { reset_el1_registers(); }, parallel},
+    Step{"vgic", Stage::drain, empty_list_registers, parallel},
+
+    Step{"irqs", Stage::gather, silence_interrupts, parallel},
+    Step{"dma", Stage::gather, stop_dma, parallel},
+    Step{"memory", Stage::gather, switch_memory, parallel},
+
+    Step{"gicr", Stage::take_down, reset_redistributor, parallel},
+    Step{"root", Stage::take_down, leave_old_root, parallel},
+};
+static_assert(well_formed(table));
+
+} // namespace
+
+std::span<const Step> guest_kexec_steps() { return table; }
+
+} // namespace baton::arm64

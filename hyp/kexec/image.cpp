@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/kexec/image.hpp"
+
+#include "hyp/platform/guest_dtb.hpp"
+
+#include <algorithm>
+
+namespace baton {
+
+namespace {
+
+constexpr usize header_size = 64;
+constexpr u64 instruction_size = 4;
+
+u64 little_endian(std::span<const std::byte> file, usize offset, usize size) {
+    u64 value = 0;
+    for (usize i = size; i-- > 0;) {
+        value = value << 8 | std::to_integer<u64>(file[offset + i]);
+    }
+    return value;
+}
+
+/// Bits 1 and 2 of the header's flags: 0 means that the image does not say.
+bool granule_fits(u64 flags, Granules supported) {
+    switch (flags >> 1 & 3) {
+    case 1:
+        return supported.kib4;
+    case 2:
+        return supported.kib16;
+    case 3:
+        return supported.kib64;
+    default:
+        return true;
+    }
+}
+
+/// Offsets from the slot's begin.
+struct Offsets {
+    u64 kernel;
+    u64 initrd;
+    u64 dtb;
+    u64 end;
+};
+
+Result<Offsets> lay_out(const ImageInfo& image, u64 initrd_size) {
+    // Far beyond any machine's memory, and small enough that no sum below can wrap.
+    constexpr u64 limit = u64{1} << 52;
+    if (image.image_size > limit || image.text_offset > limit || initrd_size > limit) {
+        return std::unexpected(Error::image_too_big);
+    }
+    Offsets at{};
+    at.kernel = image.text_offset;
+    at.initrd = align_up(at.kernel + image.image_size, page_size);
+    at.dtb = align_up(at.initrd + initrd_size, block_size);
+    at.end = at.dtb + max_dtb_size;
+    return at;
+}
+
+} // namespace
+
+Result<ImageInfo> parse_image(std::span<const std::byte> file, Granules supported) {
+    constexpr u64 magic = 0x644d'5241; // "ARM\x64"
+    if (file.size() < header_size || little_endian(file, 56, 4) != magic) {
+        return std::unexpected(Error::bad_image_magic);
+    }
+    ImageInfo info{.file_size = file.size(),
+                   .text_offset = little_endian(file, 8, 8),
+                   .image_size = little_endian(file, 16, 8)};
+    const u64 flags = little_endian(file, 24, 8);
+    const bool big_endian = (flags & 1) != 0;
+    if (big_endian || info.image_size == 0 || !granule_fits(flags, supported) ||
+        !is_aligned(info.text_offset, instruction_size)) {
+        return std::unexpected(Error::bad_image_header);
+    }
+    info.image_size = std::max(info.image_size, info.file_size);
+    if (auto fits = lay_out(info, 0); !fits) {
+        return std::unexpected(fits.error());
+    }
+    return info;
+}
+
+Result<u64> slot_size_for(const ImageInfo& image, u64 initrd_size) {
+    const auto at = lay_out(image, initrd_size);
+    if (!at) {
+        return std::unexpected(at.error());
+    }
+    return at->end;
+}
+
+Result<SlotPlacement> place_in_slot(PhysRange slot, const ImageInfo& image, u64 initrd_size) {
+    const auto at = lay_out(image, initrd_size);
+    if (!at) {
+        return std::unexpected(at.error());
+    }
+    if (at->end > slot.size) {
+        return std::unexpected(Error::image_too_big);
+    }
+    SlotPlacement placement{.kernel = {slot.begin + at->kernel, image.image_size},
+                            .initrd = std::nullopt,
+                            .dtb = {slot.begin + at->dtb, max_dtb_size}};
+    if (initrd_size != 0) {
+        placement.initrd = PhysRange{slot.begin + at->initrd, initrd_size};
+    }
+    return placement;
+}
+
+} // namespace baton

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/address.hpp"
+#include "hyp/result.hpp"
+#include "hyp/types.hpp"
+
+#include <optional>
+#include <span>
+
+/// The arm64 Image format: Linux's Documentation/arch/arm64/booting.rst, section 4.
+namespace baton {
+
+/// Translation granules, of the machine or of an image, as a set.
+struct Granules {
+    bool kib4 = false;
+    bool kib16 = false;
+    bool kib64 = false;
+};
+inline constexpr Granules any_granule{true, true, true};
+
+struct ImageInfo {
+    u64 file_size = 0;   ///< bytes to copy
+    u64 text_offset = 0; ///< bytes from a 2 MiB-aligned base to where the image lies and is entered
+    /// Bytes from there that belong to the image, BSS included; never less than file_size.
+    u64 image_size = 0;
+};
+
+/// @param file the whole image file; only its header of 64 bytes is read
+/// @param supported what the CPUs' MMUs can do
+/// Errors: bad_image_magic (no arm64 Image: compressed, another architecture, shorter than a
+/// header); bad_image_header (big-endian, image_size 0 as before Linux 3.17, a granule that is not
+/// supported, a text_offset that is no address of an instruction); image_too_big (sizes that wrap).
+Result<ImageInfo> parse_image(std::span<const std::byte> file, Granules supported = any_granule);
+
+/// One image set in a slot, from the slot's begin: kernel, initrd, DTB.
+struct SlotPlacement {
+    PhysRange kernel; ///< image_size bytes; its begin is the entry point
+    std::optional<PhysRange> initrd;
+    PhysRange dtb; ///< room of max_dtb_size, 2 MiB-aligned
+};
+
+/// Bytes of a slot that an image set needs, a multiple of 2 MiB. Errors: image_too_big.
+Result<u64> slot_size_for(const ImageInfo& image, u64 initrd_size);
+
+/// @param slot 2 MiB-aligned
+/// @param initrd_size bytes, 0 for none
+/// Errors: image_too_big.
+Result<SlotPlacement> place_in_slot(PhysRange slot, const ImageInfo& image, u64 initrd_size);
+
+} // namespace baton

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// The handover: one kernel gives all CPUs of its VM to the next, in three phases.
+//
+//         boot CPU                                   every AP, for itself
+//
+//         exec: closes the gate
+//     1   tells the APs ─────────── kick ──────────▶ leaves the guest
+//         runs its drain steps                       runs its drain steps
+//         waits at the barrier ◀─── the last kicks ─ is in teardown: arrives
+//     2   fences lost APs
+//         runs the gather steps
+//     3   tells the APs ─────────── kick ──────────▶ runs its take_down steps
+//         runs its take_down steps                   is idle_dead
+//         opens the gate, enters the kernel
+//
+// In the serial walk the boot CPU tells one AP after another and waits for each.
+
+#include "hyp/lifecycle/lifecycle.hpp"
+
+namespace baton {
+
+Next Lifecycle::exec() {
+    Cpu& self = me();
+    const u64 handover = self.epoch + 1;
+    const u64 began = machine_.now();
+    if (gate_.close(self.epoch) != Gate::Passage::granted) {
+        return join(); // another CPU was first: this one is an AP of its handover
+    }
+    lost_.clear();
+    phases_.start(id(self), gate_.load().count, began);
+    self.trace.start(handover, began, steps_.size());
+    lead(self, handover);
+    return Next::enter;
+}
+
+void Lifecycle::lead(Cpu& self, u64 handover) {
+    // Phase 1, drain: every CPU out of the guest, all at once.
+    tell_aps(handover, Stage::drain);
+    phases_.kicked.set(machine_.now());
+    run(self, Stage::drain);
+    await_aps(self, handover, Stage::drain);
+    phases_.gathered.set(machine_.now());
+
+    // Phase 2, gather: this CPU alone, for the whole VM. Lost APs come first, because they could
+    // still undo what follows.
+    if (!lost_.empty()) {
+        machine_.fence_lost({lost_.begin(), lost_.size()});
+    }
+    run(self, Stage::gather);
+    phases_.switched.set(machine_.now());
+
+    // Phase 3, take down: every CPU for itself. The next kernel does not wait for the APs.
+    tell_aps(handover, Stage::take_down);
+    run(self, Stage::take_down);
+    await_aps(self, handover, Stage::take_down);
+    phases_.taken_down.set(machine_.now());
+
+    self.epoch = handover;
+    gate_.open(handover);
+}
+
+void Lifecycle::follow(Cpu& self, u64 handover) {
+    self.trace.start(handover, machine_.now(), steps_.size());
+
+    // Phase 1, drain.
+    await_order(self, handover, Stage::drain);
+    run(self, Stage::drain);
+    if (!leave_guest(self)) {
+        return; // lost: the boot CPU has gone on without this CPU, and so must everyone
+    }
+    self.trace.arrived.set(machine_.now());
+    if (gate_.arrive(handover) || serial_) {
+        machine_.kick(boot_cpu());
+    }
+
+    // Phase 2 is the boot CPU's.
+
+    // Phase 3, take down.
+    await_order(self, handover, Stage::take_down);
+    run(self, Stage::take_down);
+    self.trace.dead.set(machine_.now());
+    become_idle_dead(self);
+    if (serial_) {
+        machine_.kick(boot_cpu());
+    }
+}
+
+Next Lifecycle::join() {
+    Cpu& self = me();
+    if (!handover_wanted()) {
+        return Next::resume;
+    }
+    follow(self, self.epoch + 1);
+    return Next::park;
+}
+
+void Lifecycle::run(Cpu& self, Stage stage) {
+    for (usize row = 0; row < steps_.size(); row++) {
+        if (steps_[row].stage == stage) {
+            self.trace.steps[row].begin.set(machine_.now());
+            steps_[row].teardown(machine_);
+            self.trace.steps[row].end.set(machine_.now());
+        }
+    }
+}
+
+} // namespace baton

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/address.hpp"
+#include "hyp/lifecycle/gate.hpp"
+#include "hyp/lifecycle/machine.hpp"
+#include "hyp/lifecycle/report.hpp"
+#include "hyp/lifecycle/state.hpp"
+#include "hyp/lifecycle/step.hpp"
+#include "hyp/lifecycle/trace.hpp"
+#include "hyp/result.hpp"
+#include "hyp/static_vector.hpp"
+#include "hyp/types.hpp"
+
+#include <atomic>
+#include <optional>
+#include <span>
+
+namespace baton {
+
+/// Where a CPU begins to run its guest.
+struct Start {
+    GuestAddr entry;
+    u64 argument = 0;
+};
+
+/// What the caller does when the engine returns.
+enum class Next {
+    resume, ///< go on with the guest
+    park,   ///< this CPU has left its guest for good: sleep in EL2 and ask `take_start`
+    enter,  ///< this CPU led a handover: enter the next kernel
+};
+
+/// The lifecycle of one VM's CPUs: CPU_ON, CPU_OFF, and the handover from one kernel to the next.
+///
+/// Every function acts for the CPU that calls it (Machine::self), in EL2, with its interrupts
+/// masked. "Online" below means a CPU that came back from `take_start`, or the first one.
+///
+/// The protocol is checked as tests/model/handover.pml; its names are the names here.
+class Lifecycle {
+  public:
+    /// What belongs to one CPU. In cache lines of its own: others touch it only to start it, to
+    /// look at its state, or in the serial walk.
+    struct alignas(128) Cpu {
+        std::atomic<State> state{State::idle_dead};
+        /// Of the kernel that it is in, or was started for. Whoever claimed the CPU may write it,
+        /// then the CPU itself.
+        u64 epoch = 0;
+        Start start{};               ///< where it was started; the same owners
+        std::atomic<u64> told{0};    ///< serial walk: the last order to this AP
+        std::atomic<u64> lost_in{0}; ///< the handover that lost it; 0: none
+        CpuTrace trace;
+    };
+
+    struct Config {
+        /// Take APs down one after another even where all steps are parallel-safe.
+        bool serial = false;
+        /// How long the boot CPU waits for APs to leave the guest (serial: for each one).
+        u64 deadline_ms = 100;
+    };
+
+    /// @param steps the table, well_formed; it outlives the engine
+    /// @param cpus one per CPU of the VM, indexed by CpuId, as they were constructed
+    /// @param first the CPU that is online from the start; all others are idle_dead
+    Lifecycle(Machine& machine, std::span<const Step> steps, std::span<Cpu> cpus, CpuId first,
+              Config config);
+
+    // --- power -----------------------------------------------------------------------------------
+
+    enum class CpuOn {
+        success,
+        already_on,
+        on_pending,
+        lost,      ///< the target missed a handover's deadline: it never runs a guest again
+        timed_out, ///< the target has been on its way down for longer than the deadline
+        park,      ///< nothing was started: a handover took the caller. As Next::park
+    };
+
+    /// CPU_ON of `target`, called by an online CPU. Of several callers one succeeds. Waits for a
+    /// target that is on its way to idle_dead.
+    CpuOn cpu_on(CpuId target, Start start);
+
+    /// CPU_OFF of the caller, an online CPU. Runs its drain and take_down steps.
+    /// @return park: it is off. resume: denied, because the VM has no other CPU
+    Next cpu_off();
+
+    /// For a parked CPU, each time it wakes: has it been started? With a value, it is online now
+    /// and enters its guest there. A kick that belongs to nothing (any more) gives no value, and so
+    /// does everything on a lost CPU.
+    std::optional<Start> take_start();
+
+    /// Any CPU, at any time; no more than a moment's truth.
+    State state(CpuId cpu) const { return cpus_[index(cpu)].state.load(std::memory_order_acquire); }
+
+    // --- handover --------------------------------------------------------------------------------
+
+    /// Replaces the kernel, called by an online CPU. There is no way back from here.
+    /// @return enter: all other CPUs are out of the guest, or lost and fenced, and all steps are
+    ///         done; this is the one CPU online. park: another CPU's handover came first
+    Next exec();
+
+    /// True when an online CPU has to leave its guest: it calls `join`. To be asked after each
+    /// kick, and before a fault of the guest is answered: a lost CPU comes to EL2 by one, since it
+    /// has no memory any more. A kick older than the kernel that this CPU is in asks for nothing.
+    bool handover_wanted() const { return gate_.load().epoch != me().epoch; }
+
+    /// Leaves the guest as an AP of the handover that is going on, called by an online CPU.
+    /// @return park: this CPU is idle_dead or lost. resume: no handover wants it
+    Next join();
+
+    /// The boot CPU says that it is about to enter the next kernel; the trace ends here.
+    void entering() { phases_.entered.set(machine_.now()); }
+
+    /// Called by an online CPU before it reuses what the last kernel ran on (its slot, its stage-2
+    /// root): waits until each CPU that left it is idle_dead, since phase 3 may overlap the next
+    /// kernel. Lost CPUs are fenced and not waited for.
+    /// @return timed_out: `unsettled` names the first that is missing. busy: call `join`
+    Result<> settle();
+    std::optional<CpuId> unsettled() const;
+
+    // --- what happened ---------------------------------------------------------------------------
+
+    /// Of the last handover, for any CPU in EL2 after `entering`. Nothing before the first
+    /// handover, and when the next one began meanwhile.
+    std::optional<Report> report() const;
+
+    /// True if `cpu` was lost in handover `handover` (a Report's number).
+    bool lost_in(CpuId cpu, u64 handover) const {
+        return cpus_[index(cpu)].lost_in.load(std::memory_order_relaxed) == handover;
+    }
+    /// The APs that the handover just led has lost, for its boot CPU after `exec`.
+    std::span<const CpuId> lost() const { return {lost_.data(), lost_.size()}; }
+    const CpuTrace& trace(CpuId cpu) const { return cpus_[index(cpu)].trace; }
+    const PhaseTrace& phases() const { return phases_; }
+    std::span<const Step> steps() const { return steps_; }
+    usize cpu_count() const { return cpus_.size(); }
+    u64 deadline_ms() const { return deadline_ * 1000 / machine_.frequency(); }
+
+  private:
+    Cpu& me() const { return cpus_[index(machine_.self())]; }
+    CpuId id(const Cpu& cpu) const { return CpuId{static_cast<u32>(&cpu - cpus_.data())}; }
+
+    CpuId boot_cpu() const { return CpuId{phases_.boot_cpu.load(std::memory_order_relaxed)}; }
+
+    CpuOn claim(Cpu& cpu);
+    void add(Report& report, const Cpu& cpu) const;
+
+    // handover.cpp: the three phases.
+    void lead(Cpu& self, u64 handover);
+    void follow(Cpu& self, u64 handover);
+    void run(Cpu& self, Stage stage);
+
+    // rendezvous.cpp: the boot CPU's side, then an AP's.
+    void tell_aps(u64 handover, Stage stage);
+    void await_aps(Cpu& self, u64 handover, Stage stage);
+    void await_ap(Cpu& ap, u64 handover, Stage stage);
+    void mark_lost(Cpu& ap, u64 handover);
+    void await_order(Cpu& self, u64 handover, Stage stage);
+    bool leave_guest(Cpu& self);
+    void become_idle_dead(Cpu& self);
+
+    /// Sleeps until `condition`, which each kick and each `poll` ticks make it look at again.
+    /// @return false if the deadline came first
+    template <class Condition>
+    bool wait_until(Condition condition, u64 deadline, u64 poll = Machine::never) {
+        while (!condition()) {
+            const u64 now = machine_.now();
+            if (now >= deadline) {
+                return false;
+            }
+            machine_.wait(poll < deadline - now ? now + poll : deadline);
+        }
+        return true;
+    }
+    /// The moment `ticks` from now.
+    u64 in(u64 ticks) const { return machine_.now() + ticks; }
+
+    Machine& machine_;
+    const std::span<const Step> steps_;
+    const std::span<Cpu> cpus_;
+    const Step* const fallback_; ///< the row that forbids the parallel walk, where that is wanted
+    const bool serial_;
+    const u64 deadline_; ///< ticks: for an AP to leave the guest, for a CPU on its way down
+    const u64 patience_; ///< ticks: of an AP with its boot CPU, beyond every sum of deadlines
+    const u64 poll_;     ///< ticks between two looks at what no kick announces
+
+    alignas(128) Gate gate_;
+    /// Parallel walk: the last order to all APs.
+    alignas(128) std::atomic<u64> told_all_{0};
+    /// Of the handover in hand; only its boot CPU touches it.
+    StaticVector<CpuId, max_cpus> lost_;
+    PhaseTrace phases_;
+};
+
+} // namespace baton

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// CPU_ON and CPU_OFF. A handover may begin at any point of either; the gate says who was first.
+
+#include "hyp/lifecycle/lifecycle.hpp"
+
+namespace baton {
+
+Lifecycle::CpuOn Lifecycle::cpu_on(CpuId target, Start start) {
+    Cpu& self = me();
+    Cpu& cpu = cpus_[index(target)];
+    if (const CpuOn answer = claim(cpu); answer != CpuOn::success) {
+        return answer;
+    }
+
+    State seen = State::claimed;
+    if (gate_.add(self.epoch) != Gate::Passage::granted) {
+        // A handover was first and does not count the target. Relaxed: nothing was written to it.
+        cpu.state.compare_exchange_strong(seen, State::idle_dead, std::memory_order_relaxed);
+        join();
+        return CpuOn::park;
+    }
+
+    // The target is counted: from here on a handover waits for it, whoever of the two is slow.
+    cpu.epoch = self.epoch;
+    cpu.start = start;
+    // Release: the target reads both. Fails if it was lost, because this CPU was too slow.
+    if (!cpu.state.compare_exchange_strong(seen, State::on_pending, std::memory_order_release,
+                                           std::memory_order_relaxed)) {
+        return CpuOn::lost;
+    }
+    machine_.kick(target);
+    return CpuOn::success;
+}
+
+/// Of several callers one gets the target. A state that ends by itself is waited out.
+Lifecycle::CpuOn Lifecycle::claim(Cpu& cpu) {
+    const u64 deadline = in(deadline_);
+    for (;;) {
+        if (join() == Next::park) { // asked again each time: the wait below takes kicks
+            return CpuOn::park;
+        }
+        State seen = State::idle_dead;
+        // Acquire: the target's own steps, down to idle_dead, are done.
+        if (cpu.state.compare_exchange_strong(seen, State::claimed, std::memory_order_acquire,
+                                              std::memory_order_relaxed)) {
+            return CpuOn::success;
+        }
+        if (!between_states(seen)) {
+            return seen == State::online       ? CpuOn::already_on
+                   : seen == State::on_pending ? CpuOn::on_pending
+                                               : CpuOn::lost;
+        }
+        if (machine_.now() >= deadline) {
+            return CpuOn::timed_out;
+        }
+        machine_.wait(in(poll_)); // nobody kicks this CPU when the state ends
+    }
+}
+
+std::optional<Start> Lifecycle::take_start() {
+    Cpu& self = me();
+    State seen = self.state.load(std::memory_order_acquire); // epoch and start belong to it
+    if (seen != State::on_pending || join() == Next::park) {
+        return std::nullopt;
+    }
+    // Relaxed: nothing is handed over. Fails if this CPU was lost, because it woke too late.
+    if (!self.state.compare_exchange_strong(seen, State::online, std::memory_order_relaxed)) {
+        return std::nullopt;
+    }
+    return self.start;
+}
+
+Next Lifecycle::cpu_off() {
+    Cpu& self = me();
+    switch (gate_.remove(self.epoch)) {
+    case Gate::Passage::last:
+        return Next::resume;
+    case Gate::Passage::closed:
+        return join();
+    case Gate::Passage::granted:
+        break;
+    }
+    if (leave_guest(self)) {
+        for (const Step& step : steps_) {
+            if (step.stage != Stage::gather) {
+                step.teardown(machine_);
+            }
+        }
+        become_idle_dead(self);
+    }
+    return Next::park;
+}
+
+} // namespace baton

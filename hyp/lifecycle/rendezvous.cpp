@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// How the boot CPU and its APs meet: orders down, arrivals up, and what happens at the deadline.
+
+#include "hyp/lifecycle/lifecycle.hpp"
+
+namespace baton {
+namespace {
+
+/// What an AP is told. The number only grows, so an AP that obeys all up to it can neither miss an
+/// order nor obey one twice.
+constexpr u64 order(u64 handover, Stage stage) {
+    return 2 * handover + (stage == Stage::take_down ? 1 : 0);
+}
+
+} // namespace
+
+/// The parallel walk tells all APs with one store and one kick; the serial walk none as yet.
+void Lifecycle::tell_aps(u64 handover, Stage stage) {
+    if (!serial_) {
+        // Release: the order brings the boot CPU's name; that of phase 3 brings phase 2 as well.
+        told_all_.store(order(handover, stage), std::memory_order_release);
+        machine_.kick_all_others();
+    }
+}
+
+/// The parallel walk waits for all APs at the barrier, and after phase 3 for none. The serial walk
+/// tells each AP and waits for it before it turns to the next. An AP that is not out of the guest
+/// at the deadline is lost.
+void Lifecycle::await_aps(Cpu& self, u64 handover, Stage stage) {
+    if (serial_) {
+        for (Cpu& ap : cpus_) {
+            if (&ap != &self) {
+                await_ap(ap, handover, stage);
+            }
+        }
+    } else if (stage == Stage::drain) {
+        const auto all_arrived = [this] { return gate_.load().count == 1; };
+        if (!wait_until(all_arrived, in(deadline_))) {
+            for (Cpu& ap : cpus_) {
+                if (&ap != &self) {
+                    mark_lost(ap, handover);
+                }
+            }
+        }
+    }
+}
+
+/// The serial walk's turn of one AP. It looks again every now and then: a CPU_ON that is taken back
+/// and a CPU_OFF kick nobody.
+void Lifecycle::await_ap(Cpu& ap, u64 handover, Stage stage) {
+    const auto stage_is_over = [&ap, stage] {
+        const State state = ap.state.load(std::memory_order_acquire); // its steps are done
+        return stage == Stage::drain ? !not_yet_out(state) : state != State::teardown;
+    };
+    if (stage_is_over()) {
+        return;
+    }
+    ap.told.store(order(handover, stage), std::memory_order_release); // as in tell_aps
+    machine_.kick(id(ap));
+    if (!wait_until(stage_is_over, in(deadline_), poll_) && stage == Stage::drain) {
+        mark_lost(ap, handover);
+    }
+}
+
+/// The boot CPU's half of the race at the deadline; `leave_guest` is the AP's.
+void Lifecycle::mark_lost(Cpu& ap, u64 handover) {
+    State seen = ap.state.load(std::memory_order_relaxed); // the exchange below orders
+    while (not_yet_out(seen)) {
+        // Acquire-release: either the AP sees that it is lost, or this CPU sees it drained.
+        if (ap.state.compare_exchange_weak(seen, State::lost, std::memory_order_acq_rel,
+                                           std::memory_order_acquire)) {
+            ap.lost_in.store(handover, std::memory_order_relaxed); // for reports only
+            static_cast<void>(lost_.push(id(ap)));                 // it has room for every CPU
+            return;
+        }
+    }
+}
+
+/// @return false for a CPU that is lost
+bool Lifecycle::leave_guest(Cpu& self) {
+    State seen = self.state.load(std::memory_order_relaxed); // own word: online, on_pending or lost
+    // Release: who sees this CPU in teardown sees its drain steps done.
+    return seen != State::lost &&
+           self.state.compare_exchange_strong(seen, State::teardown, std::memory_order_acq_rel,
+                                              std::memory_order_relaxed);
+}
+
+void Lifecycle::become_idle_dead(Cpu& self) {
+    // Release: who starts this CPU again, or reuses the old kernel's memory, sees its steps done.
+    self.state.store(State::idle_dead, std::memory_order_release);
+}
+
+/// An AP's wait. It has no way out: the boot CPU alone can say what comes next.
+void Lifecycle::await_order(Cpu& self, u64 handover, Stage stage) {
+    const std::atomic<u64>& told = serial_ ? self.told : told_all_;
+    const u64 wanted = order(handover, stage);
+    const auto is_told = [&] { return told.load(std::memory_order_acquire) >= wanted; };
+    if (!wait_until(is_told, in(patience_))) {
+        machine_.abandoned_by(boot_cpu());
+    }
+}
+
+} // namespace baton

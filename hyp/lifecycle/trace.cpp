@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/lifecycle/trace.hpp"
+
+#include <initializer_list>
+
+namespace baton {
+
+void CpuTrace::start(u64 handover, u64 ticks, usize rows) {
+    epoch.store(0, std::memory_order_relaxed); // no stamp below belongs to the old handover
+    arrived.clear();
+    dead.clear();
+    for (usize row = 0; row < rows; row++) {
+        steps[row].begin.clear();
+        steps[row].end.clear();
+    }
+    joined.set(ticks);
+    epoch.store(handover, std::memory_order_release); // now they belong to this one
+}
+
+void PhaseTrace::start(CpuId boot, u32 count, u64 ticks) {
+    for (Stamp* stamp : {&kicked, &gathered, &switched, &taken_down, &entered}) {
+        stamp->clear();
+    }
+    exec.set(ticks);
+    boot_cpu.store(index(boot), std::memory_order_relaxed); // the first order publishes it to APs
+    cpus.store(count, std::memory_order_relaxed);
+}
+
+} // namespace baton

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/log/log.hpp"
+
+#include <atomic>
+
+namespace baton::log {
+namespace {
+
+constexpr usize ring_size = 64 * KiB;
+static_assert((ring_size & (ring_size - 1)) == 0);
+
+// Positions count bytes since boot; a writer owns the bytes that its fetch_add passed over, so
+// writers never wait for each other. A reader can at worst see a line that is being written.
+struct Ring {
+    std::array<char, ring_size> bytes;
+    std::atomic<u64> written{0};
+    std::atomic<u64> flushed{0};
+    std::atomic<ConsoleWriter> console{nullptr};
+    std::atomic<bool> immediate{false};
+};
+constinit Ring ring{};
+
+void copy_in(u64 at, std::string_view text) {
+    for (const char c : text) {
+        ring.bytes[at++ % ring_size] = c;
+    }
+}
+
+} // namespace
+
+void append_line(std::string_view line) {
+    constexpr std::string_view prefix = "baton: ";
+    const u64 at =
+        ring.written.fetch_add(prefix.size() + line.size() + 1, std::memory_order_relaxed);
+    copy_in(at, prefix);
+    copy_in(at + prefix.size(), line);
+    copy_in(at + prefix.size() + line.size(), "\n");
+    if (ring.immediate.load(std::memory_order_relaxed)) {
+        flush();
+    }
+}
+
+void attach_console(ConsoleWriter writer) {
+    ring.console.store(writer, std::memory_order_relaxed);
+    ring.immediate.store(true, std::memory_order_relaxed);
+    flush();
+}
+
+void release_console() { ring.immediate.store(false, std::memory_order_relaxed); }
+
+void flush() {
+    const ConsoleWriter write = ring.console.load(std::memory_order_relaxed);
+    if (write == nullptr) {
+        return;
+    }
+    const u64 end = ring.written.load(std::memory_order_relaxed);
+    u64 at = ring.flushed.exchange(end, std::memory_order_relaxed);
+    if (end - at > ring_size) {
+        at = end - ring_size;
+    }
+    while (at < end) {
+        const u64 offset = at % ring_size;
+        const u64 piece = end - at < ring_size - offset ? end - at : ring_size - offset;
+        write({ring.bytes.data() + offset, piece});
+        at += piece;
+    }
+}
+
+} // namespace baton::log

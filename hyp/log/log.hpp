@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/log/format.hpp"
+
+/// What Baton has to say: lines that begin with "baton: ", kept in a ring in memory.
+///
+/// Until the first guest is entered each line also goes to the console at once. From then on the
+/// UART is the guest's: lines wait in the ring until `flush` finds a moment when no guest is using
+/// it (power-off, reset, panic).
+namespace baton::log {
+
+/// Writes text to the machine's console, polling with a bound.
+using ConsoleWriter = void (*)(std::string_view text);
+
+/// Lines go to `writer` from now on, first those that are in the ring already.
+void attach_console(ConsoleWriter writer);
+
+/// Ends the immediate output: the console is the guest's.
+void release_console();
+
+/// Writes what has been logged since the last output. One CPU at a time.
+void flush();
+
+void append_line(std::string_view line);
+
+/// Logs one line. Any CPU, at any time; it neither locks nor waits.
+template <class... Arguments>
+void line(std::string_view pattern, const Arguments&... arguments) {
+    std::array<char, 200> buffer;
+    append_line(format(buffer, pattern, arguments...));
+}
+
+} // namespace baton::log

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/address.hpp"
+#include "hyp/types.hpp"
+
+#include <cstddef>
+#include <span>
+
+/// What the portable core needs of the machine beside hyp/lifecycle/machine.hpp. Declared here,
+/// implemented under arch/; every function acts on the CPU that calls it.
+namespace baton::machine {
+
+/// Leaves whatever this CPU was doing and sleeps in EL2 until its vCPU is started.
+[[noreturn]] void park();
+
+/// Makes this CPU's clean vCPU ready to be entered: the VM's current stage-2 root is loaded, its
+/// interrupts come in.
+void prepare_vcpu();
+
+/// Enters it as the boot protocol and PSCI CPU_ON want it: at EL1, everything masked, MMU off.
+/// @param argument the first argument register
+[[noreturn]] void enter_guest(GuestAddr entry, u64 argument);
+
+/// Did the CPU come up at boot?
+bool is_up(CpuId cpu);
+
+/// Is there RAM for the VM's current kernel at this address?
+bool is_guest_memory(GuestAddr address);
+
+/// The machine's power goes off, or all of it starts anew. What is left of the log is printed.
+[[noreturn]] void power_off();
+[[noreturn]] void reset();
+
+/// Sleeps until something is pending for this CPU, or for a while.
+void standby();
+
+/// A kernel and its data have been written to `range`: they go to the point where a CPU with its
+/// MMU and caches off will find them, and no CPU keeps stale instructions of it.
+void publish_image(PhysRange range);
+
+/// A few bytes of `range` were changed in place; they go there too.
+void publish_bytes(PhysRange range);
+
+/// Builds the VM's stage-2 root for the kernel in slot `slot`: `memory` and the devices. No CPU may
+/// be running on that root. False: too little memory for its tables.
+bool prepare_memory(u32 slot, std::span<const PhysRange> memory);
+
+/// The bytes at a physical address, as this CPU can read and write them.
+std::byte* bytes(PhysAddr address);
+
+/// SMCCC_ARCH_FEATURES of the firmware for a mitigation that only it can carry out: negative where
+/// it does not know `function`.
+i32 firmware_feature(u32 function);
+/// Carries such a mitigation out.
+void firmware_workaround(u32 function);
+
+} // namespace baton::machine

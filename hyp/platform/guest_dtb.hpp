@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/address.hpp"
+#include "hyp/result.hpp"
+#include "hyp/types.hpp"
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string_view>
+
+/// The DTB for the next kernel: the firmware's, copied node by node through a filter.
+namespace baton {
+
+/// The boot protocol allows no more.
+inline constexpr u64 max_dtb_size = 2 * MiB;
+
+struct GuestDtbRequest {
+    std::span<const PhysRange> memory; ///< ascending, disjoint; what stage 2 maps as RAM
+    std::string_view bootargs;
+    std::optional<PhysRange> initrd;
+    /// Fresh entropy: 8 bytes become kaslr-seed, what follows rng-seed. Without (or with too little
+    /// of) it the properties are left out, so that no kernel gets the seed of the one before.
+    std::span<const std::byte> seed;
+};
+
+struct GuestDtb {
+    usize size = 0; ///< bytes used of the buffer
+    u32 cpu_count = 0;
+    /// By CpuId: where in the DTB the value of the CPU's `status` is, for `disable_cpu`.
+    std::array<u32, max_cpus> cpu_status{};
+};
+
+/// Builds the DTB in `buffer`.
+/// @param firmware the DTB that Baton got, unchanged, already accepted by parse_platform
+/// @param buffer 8-byte aligned; may not overlap `firmware`
+/// Errors: bad_dtb, no_room (buffer too small, or the result larger than max_dtb_size).
+///
+/// What differs from the firmware's: /memory has what of `request.memory` lay in it; /chosen has
+/// the request's bootargs, initrd and seed, and no modules and no EFI tables; PSCI is called by
+/// HVC; no idle states; no ITS, no other MSI controller and nothing that refers to one; every cpu
+/// node has a `status`: "okay" for those in Platform::cpus, "fail" for all others.
+Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtbRequest& request,
+                             std::span<std::byte> buffer, GuestDtb& result);
+
+/// Marks one CPU as broken in a finished DTB, in place, without a walk: status = "fail". Not
+/// "disabled": that says of a CPU that the kernel may start it, and Linux would try.
+/// The caller cleans the 4 bytes at `status_offset`, a multiple of 4, to the PoC.
+void disable_cpu(std::span<std::byte> dtb, u32 status_offset);
+
+} // namespace baton

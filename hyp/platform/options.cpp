@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/platform/options.hpp"
+
+namespace baton {
+
+namespace {
+
+using Value = std::optional<std::string_view>;
+
+/// Sets one option. Returns why the value is refused, or nullptr.
+using Setter = const char* (*)(Options&, Value);
+
+struct OptionRow {
+    std::string_view name;
+    Setter set;
+};
+
+std::optional<u64> digit_value(char c, u32 base) {
+    u32 digit = 99;
+    if (c >= '0' && c <= '9') {
+        digit = static_cast<u32>(c - '0');
+    } else if (c >= 'a' && c <= 'f') {
+        digit = static_cast<u32>(c - 'a') + 10;
+    } else if (c >= 'A' && c <= 'F') {
+        digit = static_cast<u32>(c - 'A') + 10;
+    }
+    return digit < base ? std::optional<u64>{digit} : std::nullopt;
+}
+
+std::optional<u64> parse_number(std::string_view text) {
+    u32 base = 10;
+    if (text.starts_with("0x") || text.starts_with("0X")) {
+        base = 16;
+        text.remove_prefix(2);
+    }
+    if (text.empty()) {
+        return std::nullopt;
+    }
+    u64 number = 0;
+    for (char c : text) {
+        const auto digit = digit_value(c, base);
+        if (!digit || __builtin_mul_overflow(number, u64{base}, &number) ||
+            __builtin_add_overflow(number, *digit, &number)) {
+            return std::nullopt;
+        }
+    }
+    return number;
+}
+
+std::optional<u64> parse_decimal(std::string_view text) {
+    return text.starts_with("0x") || text.starts_with("0X") ? std::nullopt : parse_number(text);
+}
+
+const char* set_flag(bool& flag, Value value) {
+    if (value) {
+        return "takes no value";
+    }
+    flag = true;
+    return nullptr;
+}
+
+const char* set_slot(Options& options, Value value) {
+    const auto size = parse_size(value.value_or(""));
+    if (!size || *size == 0) {
+        return "needs a size such as 256M";
+    }
+    options.slot_size = *size;
+    return nullptr;
+}
+
+const char* set_teardown(Options& options, Value value) {
+    if (value == "parallel") {
+        options.teardown = TeardownMode::parallel;
+    } else if (value == "serial") {
+        options.teardown = TeardownMode::serial;
+    } else {
+        return "needs parallel or serial";
+    }
+    return nullptr;
+}
+
+const char* set_deadline(Options& options, Value value) {
+    const auto milliseconds = parse_decimal(value.value_or(""));
+    if (!milliseconds || *milliseconds < 1 || *milliseconds > 60'000) {
+        return "needs milliseconds, 1 to 60000";
+    }
+    options.deadline_ms = static_cast<u32>(*milliseconds);
+    return nullptr;
+}
+
+const char* set_panic(Options& options, Value value) {
+    if (value == "reset") {
+        options.panic = PanicAction::reset;
+    } else if (value == "halt") {
+        options.panic = PanicAction::halt;
+    } else if (value == "semihosting") {
+        options.panic = PanicAction::semihosting;
+    } else {
+        return "needs reset, halt or semihosting";
+    }
+    return nullptr;
+}
+
+const char* set_fault(Options& options, Value value) {
+    constexpr std::string_view kind = "lost:";
+    std::optional<u64> cpu;
+    if (value && value->starts_with(kind)) {
+        cpu = parse_decimal(value->substr(kind.size()));
+    }
+    if (!cpu || *cpu >= max_cpus) {
+        return "needs lost:CPU with the number of a CPU";
+    }
+    options.lost_cpu = CpuId{static_cast<u32>(*cpu)};
+    return nullptr;
+}
+
+constexpr OptionRow option_rows[]{
+    {"slot", set_slot},
+    {"teardown", set_teardown},
+    {"deadline", set_deadline},
+    {"rotate", [](Options& options, Value value) { return set_flag(options.rotate, value); }},
+    {"report", [](Options& options, Value value) { return set_flag(options.report, value); }},
+    {"panic", set_panic},
+    {"fault", set_fault},
+};
+
+const char* set_option(Options& options, std::string_view text) {
+    const usize equals = text.find('=');
+    const std::string_view name = text.substr(0, equals);
+    const Value value = equals == text.npos ? std::nullopt : std::optional{text.substr(equals + 1)};
+    for (const OptionRow& row : option_rows) {
+        if (row.name == name) {
+            return row.set(options, value);
+        }
+    }
+    return "is no option of Baton";
+}
+
+} // namespace
+
+std::optional<u64> parse_size(std::string_view text) {
+    u32 shift = 0;
+    if (!text.empty()) {
+        switch (text.back()) {
+        case 'K':
+        case 'k':
+            shift = 10;
+            break;
+        case 'M':
+        case 'm':
+            shift = 20;
+            break;
+        case 'G':
+        case 'g':
+            shift = 30;
+            break;
+        default:
+            break;
+        }
+    }
+    text.remove_suffix(shift != 0 ? 1 : 0);
+    const auto number = parse_number(text);
+    u64 size = 0;
+    if (!number || __builtin_mul_overflow(*number, u64{1} << shift, &size)) {
+        return std::nullopt;
+    }
+    return size;
+}
+
+ParsedOptions parse_options(std::string_view bootargs) {
+    constexpr std::string_view prefix = "baton.";
+    constexpr std::string_view blanks = " \t\r\n";
+    ParsedOptions parsed;
+    for (;;) {
+        const usize begin = bootargs.find_first_not_of(blanks);
+        if (begin == bootargs.npos) {
+            return parsed;
+        }
+        bootargs.remove_prefix(begin);
+        const std::string_view word = bootargs.substr(0, bootargs.find_first_of(blanks));
+        bootargs.remove_prefix(word.size());
+        if (!word.starts_with(prefix)) {
+            continue;
+        }
+        if (const char* why = set_option(parsed.options, word.substr(prefix.size()))) {
+            (void)parsed.problems.push({word, why});
+        }
+    }
+}
+
+} // namespace baton

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/static_vector.hpp"
+#include "hyp/types.hpp"
+
+#include <optional>
+#include <string_view>
+
+/// Baton's own options: the words of /chosen/bootargs that begin with `baton.`. The last of several
+/// equal ones counts.
+namespace baton {
+
+enum class TeardownMode { parallel, serial };
+enum class PanicAction { reset, halt, semihosting };
+
+struct Options {
+    u64 slot_size = 0;                              ///< baton.slot=SIZE in bytes; 0: the default
+    TeardownMode teardown = TeardownMode::parallel; ///< baton.teardown=parallel|serial
+    u32 deadline_ms = 100;                          ///< baton.deadline=MS, 1 to 60000
+    bool rotate = false;                            ///< baton.rotate
+    bool report = false;                            ///< baton.report
+    PanicAction panic = PanicAction::reset;         ///< baton.panic=reset|halt|semihosting
+    std::optional<CpuId> lost_cpu;                  ///< baton.fault=lost:CPU
+};
+
+/// A word that was ignored, and why. Points into the text that was parsed.
+struct OptionProblem {
+    std::string_view word;
+    const char* why;
+};
+
+struct ParsedOptions {
+    Options options;
+    StaticVector<OptionProblem, 8> problems; ///< only the first few
+};
+
+/// Words that do not begin with `baton.` are somebody else's and pass in silence.
+ParsedOptions parse_options(std::string_view bootargs);
+
+/// A size as Linux's memparse reads it, decimal or 0x hexadecimal with one suffix of K M G (or
+/// k m g) at most. Nothing if there is any other character, no digit, or more than 64 bits.
+std::optional<u64> parse_size(std::string_view text);
+
+} // namespace baton

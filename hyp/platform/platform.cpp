@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/platform/platform.hpp"
+
+#include "hyp/platform/guest_dtb.hpp"
+#include "hyp/platform/parse.hpp"
+
+#include <libfdt.h>
+
+namespace baton {
+
+Result<std::span<const std::byte>> locate_dtb(const void* address) {
+    if (!is_aligned(reinterpret_cast<std::uintptr_t>(address), 8) || address == nullptr ||
+        fdt_magic(address) != FDT_MAGIC || fdt_totalsize(address) > max_dtb_size) {
+        return std::unexpected(Error::bad_dtb);
+    }
+    return Bytes{static_cast<const std::byte*>(address), fdt_totalsize(address)};
+}
+
+Result<void> parse_platform(std::span<const std::byte> dtb, Platform& platform) {
+    const auto fdt = Fdt::open(dtb);
+    if (!fdt) {
+        return fail(platform, fdt.error(), "the DTB's header or structure is damaged");
+    }
+    for (auto parse : {parse_cpus, parse_memory, parse_chosen, parse_devices}) {
+        if (auto result = parse(*fdt, platform); !result) {
+            return result;
+        }
+    }
+    return {};
+}
+
+} // namespace baton

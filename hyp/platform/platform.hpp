@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/address.hpp"
+#include "hyp/memory/range_set.hpp"
+#include "hyp/result.hpp"
+#include "hyp/static_vector.hpp"
+#include "hyp/types.hpp"
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+/// What the machine is made of, read from the firmware's DTB once at boot. Interrupts are INTIDs.
+namespace baton {
+
+struct CpuInfo {
+    u64 mpidr = 0; ///< Aff3 in bits 39:32, Aff2 to Aff0 in bits 23:0, all others 0
+};
+
+/// Memory that the firmware or the DTB's author set aside.
+struct ReservedRange {
+    PhysRange range;
+    bool no_map = false; ///< the guest may not even map it
+};
+
+struct GicInfo {
+    PhysRange distributor;
+    StaticVector<PhysRange, 64> redistributors;
+    u64 redistributor_stride = 0; ///< bytes; 0: as GICR_TYPER.VLPIS says
+    u32 maintenance_interrupt = 0;
+    StaticVector<PhysRange, 64> its;
+};
+
+struct TimerInfo {
+    std::optional<u32> secure;
+    u32 physical = 0;
+    u32 virt = 0;
+    u32 hyp = 0;
+    std::optional<u32> hyp_virt;
+};
+
+enum class UartKind {
+    pl011,
+    sbsa, ///< the part of a PL011 that the SBSA asks for: data and flags, no line control
+};
+
+struct UartInfo {
+    UartKind kind;
+    PhysRange frame;
+};
+
+struct PsciInfo {
+    enum class Conduit { smc, hvc };
+    Conduit conduit = Conduit::smc;
+    u32 major = 0; ///< by the DTB's `compatible`; PSCI_VERSION may tell more
+    u32 minor = 0;
+};
+
+/// A stretch of a host bridge's outbound address space.
+struct PciWindow {
+    enum class Kind { io, memory32, memory64 };
+    Kind kind;
+    bool prefetchable;
+    PhysRange cpu; ///< where the CPU sees it
+    u64 pci_base;  ///< where functions see its begin
+};
+
+/// A generic ECAM host bridge: function (bus, device, function) has its 4 KiB of configuration
+/// space at ecam.begin + ((bus - first_bus) << 20 | device << 15 | function << 12).
+struct PciHost {
+    PhysRange ecam; ///< cut to what first_bus to last_bus need
+    u8 first_bus = 0;
+    u8 last_bus = 0;
+    StaticVector<PciWindow, 8> windows;
+};
+
+/// One kernel that the loader brought, from a pair of `multiboot,module` nodes.
+struct BootImage {
+    PhysRange kernel;
+    std::optional<PhysRange> ramdisk;
+    std::string_view bootargs; ///< empty if the kernel's module has none
+};
+
+/// Large (tens of KiB): set once at boot, never on a stack. String views point into the DTB that it
+/// was read from.
+struct Platform {
+    static constexpr usize max_ram_ranges = 32;
+    static constexpr usize max_boot_images = 8;
+
+    /// In the DTB's order, without those that it says are disabled or broken. CpuId indexes it.
+    StaticVector<CpuInfo, max_cpus> cpus;
+    RangeSet<max_ram_ranges> ram;             ///< whole pages
+    StaticVector<ReservedRange, 64> reserved; ///< byte ranges as the DTB has them, unsorted
+    /// Whole pages to map as devices for the guest: every enabled node's registers, PCI windows and
+    /// ECAM; without RAM and without the GIC, whose frames are trapped.
+    RangeSet<512> devices;
+    GicInfo gic;
+    TimerInfo timer;
+    std::optional<u32> pmu_interrupt; ///< only if it is a PPI
+    std::optional<UartInfo> uart;     ///< /chosen/stdout-path, if it is one that Baton can drive
+    PsciInfo psci;
+    StaticVector<PciHost, 16> pci_hosts;
+    StaticVector<PhysRange, 64> virtio_mmio;              ///< register frames, not rounded to pages
+    StaticVector<BootImage, max_boot_images> boot_images; ///< ascending by the kernel's address
+    std::string_view bootargs;                            ///< Baton's own, from /chosen
+    /// The firmware's entropy, kaslr-seed and rng-seed in one; good for one kernel only.
+    StaticVector<std::byte, 72> seed;
+
+    /// When parse_platform fails: what was wrong, in words.
+    const char* fault = "";
+    /// What was left out, in words; only the first few.
+    StaticVector<const char*, 8> notes;
+};
+
+/// The DTB at `address` by the size in its header.
+/// @param address readable for 2 MiB, the most that the boot protocol allows a DTB
+/// Errors: bad_dtb (no magic number, not 8-byte aligned, size beyond 2 MiB).
+Result<std::span<const std::byte>> locate_dtb(const void* address);
+
+/// Reads a DTB into `platform`, which must be freshly made. Any bytes are safe to pass: a damaged
+/// DTB is refused or read as far as it makes sense, never read beyond its end.
+/// Errors, told in words by platform.fault: bad_dtb, too_many, and unsupported for machines without
+/// a GICv3, PSCI 0.2 or the Armv8 timer.
+Result<void> parse_platform(std::span<const std::byte> dtb, Platform& platform);
+
+/// The CPU with these affinity fields (CpuInfo::mpidr).
+std::optional<CpuId> find_cpu(const Platform& platform, u64 mpidr);
+
+} // namespace baton

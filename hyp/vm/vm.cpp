@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/vm/vm.hpp"
+
+#include "hyp/log/log.hpp"
+#include "hyp/machine.hpp"
+#include "hyp/vm/report_lines.hpp"
+
+namespace baton {
+
+void Vm::start(const Setup& setup) {
+    setup_ = setup;
+    lifecycle_.emplace(*setup.machine, setup.steps, setup.cpus, setup.machine->self(),
+                       setup.lifecycle);
+    deaf_.store(setup.deaf_cpu.has_value(), std::memory_order_relaxed);
+}
+
+void Vm::restart() {
+    if (!images_.has_staged()) {
+        stage_in_turn();
+    }
+    follow(lifecycle_->exec());
+    await_handover();
+}
+
+/// Returns when an image is staged. Whatever stands against that ends in a real reset, which is
+/// what the guest asked for.
+void Vm::stage_in_turn() {
+    if (!images_.can_rotate()) {
+        machine::reset();
+    }
+    // The spare slot and its root are the last kernel's: nobody may be on his way out of it.
+    if (const auto settled = lifecycle_->settle(); !settled) {
+        if (settled.error() == Error::busy) {
+            await_handover();
+        }
+        log::line("warning: CPU {} has not left the last kernel", *lifecycle_->unsettled());
+        machine::reset();
+    }
+    const auto staged = images_.rotate();
+    if (!staged) {
+        if (staged.error() == Error::busy) {
+            await_handover();
+        }
+        log::line("warning: the next image is not staged: {}", describe(staged.error()));
+        machine::reset();
+    }
+}
+
+/// Another CPU is about to replace the kernel: this one waits to be taken along.
+void Vm::await_handover() {
+    while (!lifecycle_->handover_wanted()) {
+        setup_.machine->wait(Machine::never);
+    }
+    follow(lifecycle_->join());
+    machine::park();
+}
+
+void Vm::follow(Next next) {
+    switch (next) {
+    case Next::resume:
+        return;
+    case Next::park:
+        machine::park();
+    case Next::enter:
+        enter_next_kernel();
+    }
+}
+
+void Vm::switch_to_staged_image() { entering_ = images_.consume(); }
+
+void Vm::enter_next_kernel() {
+    for (const CpuId cpu : lifecycle_->lost()) {
+        ImageStore::disable_cpu(entering_, cpu);
+        images_.exclude(cpu);
+    }
+    report_due_.store(true, std::memory_order_relaxed);
+    machine::prepare_vcpu();
+    lifecycle_->entering();
+    machine::enter_guest(entering_.entry, entering_.dtb.value);
+}
+
+void Vm::answer_kick() {
+    if (!lifecycle_->handover_wanted()) {
+        return;
+    }
+    if (deaf_.load(std::memory_order_relaxed) && setup_.deaf_cpu == setup_.machine->self()) {
+        return;
+    }
+    follow(lifecycle_->join());
+}
+
+void Vm::leave_if_fenced() {
+    if (lifecycle_->handover_wanted()) {
+        follow(lifecycle_->join());
+    }
+}
+
+void Vm::report_handover() {
+    if (!report_due_.exchange(false, std::memory_order_relaxed)) {
+        return;
+    }
+    if (const auto report = lifecycle_->report()) {
+        log_report(*report, *lifecycle_, setup_.machine->frequency());
+        if (setup_.report_at_once || report->lost != 0) {
+            log::flush();
+        }
+    }
+}
+
+} // namespace baton

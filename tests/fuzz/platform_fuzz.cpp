@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-2-Clause
+
+/// libFuzzer: any bytes may be handed to Baton as the DTB. What is read, and the guest's DTB that
+/// is built from it, must stay within bounds; a DTB that is built is well-formed.
+#include "hyp/memory/layout.hpp"
+#include "hyp/platform/fdt.hpp"
+#include "hyp/platform/guest_dtb.hpp"
+#include "hyp/platform/options.hpp"
+#include "hyp/platform/platform.hpp"
+
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+using namespace baton;
+
+extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
+    // A copy of the exact size at an aligned address: reads past the end are seen.
+    const std::vector<std::byte> dtb(reinterpret_cast<const std::byte*>(data),
+                                     reinterpret_cast<const std::byte*>(data) + size);
+    auto platform = std::make_unique<Platform>();
+    if (!parse_platform(dtb, *platform)) {
+        return 0;
+    }
+    const Options options = parse_options(platform->bootargs).options;
+    std::vector<PhysRange> modules;
+    for (const BootImage& image : platform->boot_images) {
+        modules.push_back(image.kernel);
+    }
+    const auto layout = plan_memory({.ram = {platform->ram.begin(), platform->ram.size()},
+                                     .reserved = platform->reserved,
+                                     .image = {platform->ram[0].begin, page_size},
+                                     .dtb = {platform->ram[0].begin, page_size},
+                                     .modules = modules,
+                                     .pool_size = 4 * MiB,
+                                     .slot_size = options.slot_size,
+                                     .least_slot_size = 8 * MiB});
+    MemoryMap memory;
+    if (layout) {
+        const auto map = guest_memory(*layout, 0, {platform->ram.begin(), platform->ram.size()},
+                                      platform->reserved, modules);
+        memory = map.value_or(MemoryMap{});
+    }
+    std::vector<std::byte> buffer(2 * size + 4096);
+    GuestDtb built;
+    if (build_guest_dtb(dtb,
+                        {.memory = {memory.begin(), memory.size()},
+                         .bootargs = platform->bootargs,
+                         .initrd = std::nullopt,
+                         .seed = platform->seed},
+                        buffer, built)) {
+        if (!Fdt::open(Bytes(buffer).first(built.size)) ||
+            built.cpu_count != platform->cpus.size()) {
+            std::abort();
+        }
+        for (u32 i = 0; i < built.cpu_count; i++) {
+            disable_cpu(std::span(buffer).first(built.size), built.cpu_status[i]);
+        }
+        if (!Fdt::open(Bytes(buffer).first(built.size))) {
+            std::abort();
+        }
+    }
+    return 0;
+}

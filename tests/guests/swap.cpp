@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// One generation after another: each checks what it finds, leaves a mess behind, and calls PSCI
+// SYSTEM_RESET from the next CPU in turn. Options:
+//   swaps=N       the last generation; the first is 0
+//   aps=MODE      what the other CPUs do when reset comes: spin (everything masked), wfi, off,
+//                 storm (SGIs to all, and timers), onoff (CPU_ON and CPU_OFF), mixed
+//   callers=2     two CPUs call SYSTEM_RESET at the same time
+//   reset2        SYSTEM_RESET2 type 0 in every second generation
+//   image=NAME    tells images apart that take turns
+//   alternate     the image must differ from the last one
+//   bare, state=ADDRESS
+
+#include "guest-api/guest/gic.hpp"
+#include "tests/guests/leftovers.hpp"
+
+namespace baton::guest {
+
+namespace {
+
+extern "C" char guest_image[], guest_constant_end[];
+
+enum class Mode { spin, wfi, off, storm, onoff };
+
+constexpr u32 storm_sgi = 1;
+
+std::atomic<u32> ready;
+
+void examine_image(Generation& generation) {
+    const u64 name = digest_of(platform().bootargs.data(), platform().bootargs.size());
+    const u64 digest = digest_of(guest_image, static_cast<usize>(guest_constant_end - guest_image));
+    for (Generation::ImageDigest& known : generation.digests) {
+        if (known.name == 0) {
+            known = {name, digest};
+        }
+        if (known.name == name) {
+            require("the image is what it was", known.digest == digest, "{x}, expected {x}", digest,
+                    known.digest);
+            break;
+        }
+    }
+    if (option("alternate") && generation.number > 0) {
+        require("the image is not that of the last generation", generation.image != name);
+    }
+    generation.image = name;
+}
+
+void examine_machine(Generation& generation) {
+    const Cpu& self = this_cpu();
+    if (generation.number == 0) {
+        generation.registers = self.record.registers;
+    } else if (above_baton()) {
+        require("entered on the CPU that called reset",
+                self.mpidr == generation.caller || self.mpidr == generation.other_caller,
+                "{x}, expected {x}", self.mpidr, generation.caller);
+    }
+    require("x1, x2 and x3 are 0 at entry", self.entry.x1_x2_x3 == 0);
+    examine_spis();
+    for (const Cpu& cpu : cpus()) {
+        const auto off = [&] { return psci::affinity_info(cpu.mpidr) == psci::Affinity::off; };
+        require("the APs are off at entry", &cpu == &self || wait_until(1000, off), "CPU {}",
+                cpu.index);
+    }
+    require("all CPUs start", start_all());
+    for (const Cpu& cpu : cpus()) {
+        examine_entry(cpu, generation);
+    }
+}
+
+Mode mode_of(const Cpu& cpu, u64 number) {
+    constexpr std::array<std::string_view, 5> names{"spin", "wfi", "off", "storm", "onoff"};
+    const std::string_view wanted = option_text("aps");
+    for (usize i = 0; i < names.size(); i++) {
+        if (wanted == names[i]) {
+            return static_cast<Mode>(i);
+        }
+    }
+    return static_cast<Mode>((cpu.index + number) % 4);
+}
+
+[[noreturn]] void spin_masked() {
+    asm volatile("msr daifset, #0xf");
+    leave_everything();
+    ready++;
+    asm volatile("b .");
+    __builtin_unreachable();
+}
+
+/// The rest of this generation for a CPU in a mode that ends by itself if no reset comes.
+template <class Turn>
+[[noreturn]] void until_reset(const Turn& turn) {
+    ready++;
+    wait_until(patience(), [&] {
+        turn();
+        return false;
+    });
+    check("reset comes", false, "CPU {} still runs", this_cpu().index);
+    end();
+}
+
+/// Where `onoff` starts its partner: out again at once, without a stack.
+[[gnu::naked]] void only_leave() {
+    asm volatile("mov w0, #2\n movk w0, #0x8400, lsl #16\n hvc #0\n b .");
+}
+
+void on_and_off(const Cpu& partner) {
+    (void)psci::cpu_on(partner.mpidr, reinterpret_cast<u64>(only_leave), 0);
+}
+
+[[noreturn]] void wait_for_reset(Mode mode) {
+    switch (mode) {
+    case Mode::spin: spin_masked();
+    case Mode::off: ready++; leave();
+    case Mode::wfi: until_reset([] {});
+    case Mode::storm:
+        gic::enable(storm_sgi);
+        gic::enable(PhysicalTimer::intid());
+        until_reset([] {
+            for (u32 i = 0; i < 100; i++) {
+                gic::send_sgi_to_others(storm_sgi);
+                PhysicalTimer::arm_in_us(20);
+            }
+        });
+    case Mode::onoff:
+        // Every second CPU starts the one after it, which is not there to begin with.
+        if (this_cpu().index % 2 != 0) {
+            ready++;
+            leave();
+        }
+        until_reset([] { on_and_off(cpus()[(this_cpu().index + 1) % cpus().size()]); });
+    }
+    __builtin_unreachable();
+}
+
+[[noreturn]] void call_reset(u64 number, u32 waiting) {
+    wait_until(patience(), [&] { return ready == waiting; });
+    require("all CPUs are where reset is to find them", ready == waiting, "{} of {}", ready.load(),
+            waiting);
+    asm volatile("msr daifset, #0xf");
+    leave_spis();
+    leave_everything();
+    const std::int64_t status = option("reset2") && number % 2 != 0 ? psci::call(psci::Function::system_reset2)
+                                                           : psci::call(psci::Function::system_reset);
+    check("SYSTEM_RESET does not return", false, "{}", status);
+    end();
+}
+
+} // namespace
+
+void guest_main() {
+    Generation& generation = this_generation();
+    const u64 last = option_number("swaps", 10);
+    const u64 number = generation.number;
+    print("guest: swap: generation {} of {} on CPU {}, {} CPUs, image at {x}\n", number, last,
+          this_cpu().index, enabled_cpus(), platform().image.begin.value);
+    examine_image(generation);
+    examine_machine(generation);
+    generation.failed += failures();
+    if (number == last) {
+        generation.magic = 0;
+        check("all generations found what a cold boot finds", generation.failed == 0, "{} failures",
+              generation.failed);
+        return;
+    }
+
+    const u32 count = enabled_cpus();
+    const u32 callers = static_cast<u32>(std::min<u64>(option_number("callers", 1), count));
+    const auto calls = [&](const Cpu& cpu) {
+        return (cpu.index + count - number % count) % count < callers;
+    };
+    Cpu& first = cpus()[number % count];
+    generation.caller = first.mpidr;
+    generation.other_caller = cpus()[(number + callers - 1) % count].mpidr;
+    generation.seal();
+    gic::set_handler(storm_sgi, [](u32) {});
+    gic::set_handler(PhysicalTimer::intid(), [](u32) { PhysicalTimer::disarm(); });
+    const auto work = [&] {
+        if (calls(this_cpu())) {
+            call_reset(number, count - callers);
+        }
+        wait_for_reset(mode_of(this_cpu(), number));
+    };
+    run_on_all("reset comes", work);
+}
+
+} // namespace baton::guest

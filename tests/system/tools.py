@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tools/run and tools/demo as a person calls them: what they print where, and how they end."""
+
+import re
+import subprocess
+from functools import partial
+from pathlib import Path
+
+from errors import Status
+from paths import ROOT
+from testing import Test, expect
+
+
+def call(tool: str, *arguments: str, log: Path, timeout: float, typed: str = "") -> subprocess.CompletedProcess:
+    argv = [str(ROOT / "tools" / tool), *arguments]
+    try:
+        done = subprocess.run(argv, input=typed, capture_output=True, text=True, errors="replace", timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        log.write_bytes((error.stdout or b"") + (error.stderr or b""))
+        raise
+    with open(log, "a") as file:
+        file.write(f"$ {' '.join(argv)}\n{done.stdout}{done.stderr}status {done.returncode}\n")
+    return done
+
+
+def wrong_use(log: Path) -> None:
+    """Each refusal is one sentence on stderr, and nothing is on stdout."""
+    elf = call("run", "--kernel", "/bin/true", log=log, timeout=60)
+    expect(elf.returncode == Status.USAGE and "ELF" in elf.stderr, "an ELF file is not refused as a kernel")
+    missing = call("run", "--kernel", "/nowhere/Image", log=log, timeout=60)
+    expect(missing.returncode == Status.USAGE and "/nowhere/Image" in missing.stderr, "a missing kernel is not named")
+    lonely = call("run", "--next-initrd", "/bin/true", log=log, timeout=60)
+    expect(lonely.returncode == Status.USAGE, "an initrd without its kernel is not refused")
+    many = call("run", "--cpus", "513", log=log, timeout=300)
+    expect(many.returncode == Status.USAGE and "512" in many.stderr, "513 CPUs are not refused")
+    small = call("run", "--memory", "128M", log=log, timeout=300)
+    expect(small.returncode == Status.USAGE and "--memory" in small.stderr, "too little memory is not explained")
+    expect(not any(done.stdout for done in (elf, missing, lonely, many, small)), "a refusal prints on stdout")
+
+
+def limits(log: Path) -> None:
+    """A time limit and an option that QEMU refuses have statuses of their own, and the last line says which."""
+    late = call("run", "--timeout", "3", log=log, timeout=300)
+    expect(late.returncode == Status.TIMEOUT and "time limit" in late.stderr.splitlines()[-1], "a time-out is not told")
+    refused = call("run", "--", "-no-such-option", log=log, timeout=300)
+    expect(refused.returncode == Status.QEMU and "QEMU" in refused.stderr.splitlines()[-1], "QEMU's refusal is not told")
+
+
+def clean_end(log: Path) -> None:
+    """busybox as the first process, told to switch the machine off at once."""
+    done = call("run", "--append", "console=ttyAMA0 rdinit=/bin/busybox -- poweroff -f", log=log, timeout=600)
+    expect(done.returncode == Status.OFF, f"tools/run ended with status {done.returncode} after SYSTEM_OFF")
+    expect("Linux version 6.1" in done.stdout, "the guest's console is not on stdout")
+    expect("run: " not in done.stdout and "switched the machine off" in done.stderr.splitlines()[-1],
+           "tools/run's own words are not on stderr alone")
+
+
+def demo(cpus: int, log: Path) -> None:
+    done = call("demo", "--cpus", str(cpus), log=log, timeout=600 + 20 * cpus)
+    expect(done.returncode == Status.OFF, f"tools/demo ended with status {done.returncode}")
+    expect(len(re.findall(rf"{cpus} of {cpus} CPUs online", done.stdout)) == 2, "not both kernels have shown all CPUs")
+    for row in (rf"CPUs +{cpus}$", r"blackout +[\d,.]+ us", r"1 drain", r"2 gather", r"3 take down", r"slowest CPU|enter"):
+        expect(re.search(row, done.stdout, re.MULTILINE) is not None, f"the table has no row like '{row}'")
+
+
+TESTS = [
+    Test("tools/run/wrong-use", "tools/run refuses what makes no sense in one sentence", wrong_use),
+    Test("tools/run/limits", "a time-out and a refusal by QEMU are told apart", limits),
+    Test("tools/run/off", "SYSTEM_OFF ends tools/run with status 0; stdout is the guest's console", clean_end),
+    Test("tools/demo/1", "the demo passes on one CPU", partial(demo, 1)),
+    Test("tools/demo/80", "the demo passes on 80 CPUs", partial(demo, 80), alone=True),
+]

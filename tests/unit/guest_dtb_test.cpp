@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/platform/guest_dtb.hpp"
+
+#include "tests/unit/dtb.hpp"
+
+using namespace baton;
+using baton::test::Dtb;
+using baton::test::parsed;
+
+namespace {
+
+constexpr PhysRange range(u64 begin, u64 size) { return {{begin}, size}; }
+
+std::vector<std::byte> entropy(usize size) {
+    std::vector<std::byte> bytes;
+    for (usize i = 0; i < size; i++) {
+        bytes.push_back(static_cast<std::byte>(i + 1));
+    }
+    return bytes;
+}
+
+struct Built {
+    std::vector<std::byte> bytes;
+    GuestDtb fields;
+
+    Fdt fdt() const {
+        const auto opened = Fdt::open(bytes);
+        REQUIRE(opened);
+        return *opened;
+    }
+    FdtNode node(std::string_view path) const {
+        const auto found = fdt().find(path);
+        REQUIRE_MESSAGE(found, std::string(path));
+        return *found;
+    }
+};
+
+Built build(const Dtb& firmware, const GuestDtbRequest& request) {
+    Built built{.bytes = std::vector<std::byte>(max_dtb_size), .fields = {}};
+    REQUIRE(build_guest_dtb(firmware, request, built.bytes, built.fields));
+    built.bytes.resize(built.fields.size);
+    built.bytes.shrink_to_fit();
+    return built;
+}
+
+std::vector<PhysRange> reg(FdtNode node, CellCounts cells = {2, 2}) {
+    std::vector<PhysRange> ranges;
+    CellReader reader{node.get("reg").value_or(Bytes{})};
+    while (const auto next = reader.take_range(cells)) {
+        ranges.push_back(*next);
+    }
+    return ranges;
+}
+
+} // namespace
+
+TEST_CASE("the guest's QEMU virt") {
+    const Dtb firmware = Dtb::load("virt-modules.dtb");
+    const std::vector<PhysRange> memory{range(0x4000'0000, 2 * MiB), range(0x4040'0000, 300 * MiB)};
+    const auto seed = entropy(40);
+    const Built built = build(firmware, {.memory = memory,
+                                         .bootargs = "console=ttyAMA0 next",
+                                         .initrd = range(0x5000'0000, 12345),
+                                         .seed = seed});
+    CHECK(reg(built.node("/memory")) == memory);
+
+    const FdtNode chosen = built.node("/chosen");
+    CHECK(chosen.string("bootargs") == "console=ttyAMA0 next");
+    CHECK(chosen.string("stdout-path") == "/pl011@9000000");
+    CHECK(CellReader{*chosen.get("linux,initrd-start")}.take(2) == 0x5000'0000);
+    CHECK(CellReader{*chosen.get("linux,initrd-end")}.take(2) == 0x5000'0000 + 12345);
+    CHECK(std::ranges::equal(*chosen.get("kaslr-seed"), std::span(seed).first(8)));
+    CHECK(std::ranges::equal(*chosen.get("rng-seed"), std::span(seed).subspan(8)));
+    CHECK_FALSE(chosen.first_child());
+
+    CHECK(built.node("/psci").string("method") == "hvc");
+    CHECK(built.node("/psci").is_compatible("arm,psci-1.0"));
+    CHECK(built.node("/psci").is_compatible("arm,psci-0.2"));
+    CHECK_FALSE(built.fdt().find("/intc@8000000/its@8080000"));
+    CHECK(built.fdt().find("/intc@8000000"));
+    CHECK_FALSE(built.node("/pcie@10000000").has("msi-map"));
+    CHECK(built.node("/pcie@10000000").has("interrupt-map"));
+    CHECK(built.fields.cpu_count == 4);
+}
+
+TEST_CASE("a guest sees the machine that Baton sees") {
+    const Dtb firmware = Dtb::load("virt-80.dtb");
+    const auto before = parsed(firmware);
+    const Built built = build(firmware, {.memory = {before->ram.begin(), before->ram.size()},
+                                         .bootargs = {},
+                                         .initrd = {},
+                                         .seed = {}});
+    auto after = std::make_unique<Platform>();
+    REQUIRE(parse_platform(built.bytes, *after));
+    CHECK(std::ranges::equal(before->ram, after->ram));
+    CHECK(std::ranges::equal(before->devices, after->devices));
+    CHECK(before->cpus.size() == after->cpus.size());
+    CHECK(after->psci.conduit == PsciInfo::Conduit::hvc);
+    CHECK(after->gic.its.empty());
+    CHECK(after->gic.distributor == before->gic.distributor);
+    CHECK(after->timer.virt == before->timer.virt);
+    CHECK(after->seed.empty());
+}
+
+TEST_CASE("every CPU can be disabled in place") {
+    for (const char* name : {"virt-1.dtb", "virt-512.dtb"}) {
+        const Dtb firmware = Dtb::load(name);
+        const auto platform = parsed(firmware);
+        const usize count = platform->cpus.size();
+        Built built = build(firmware, {.memory = {platform->ram.begin(), platform->ram.size()},
+                                       .bootargs = {},
+                                       .initrd = {},
+                                       .seed = {}});
+        REQUIRE(built.fields.cpu_count == count);
+        for (usize i = 0; i < count; i += 2) {
+            CHECK(built.fields.cpu_status[i] % 4 == 0);
+            disable_cpu(built.bytes, built.fields.cpu_status[i]);
+        }
+        usize i = 0;
+        for_each_child(built.node("/cpus"), [&](FdtNode node) {
+            if (!node.name().starts_with("cpu@")) {
+                return;
+            }
+            CHECK(node.number("reg") == platform->cpus[i].mpidr);
+            CHECK(node.string("status") == (i % 2 == 0 ? "fail" : "okay"));
+            i++;
+        });
+        CHECK(i == count);
+    }
+}
+
+TEST_CASE("a wrong offset disables nothing") {
+    std::vector<std::byte> dtb(20);
+    disable_cpu(dtb, 17);
+    disable_cpu(dtb, 0xffff'ffff);
+    CHECK(std::ranges::count(dtb, std::byte{0}) == 20);
+    disable_cpu(dtb, 16);
+    CHECK(std::ranges::count(dtb, std::byte{0}) == 16);
+}
+
+TEST_CASE("what the board has and the guest has not") {
+    const Dtb firmware = Dtb::load("board.dtb");
+    const std::vector<PhysRange> memory{range(0x8000'0000, 0x4100'0000),
+                                        range(0xd000'0000, 0x1000'0000)};
+    const Built built =
+        build(firmware, {.memory = memory, .bootargs = "x", .initrd = {}, .seed = {}});
+
+    // Each bank keeps what it has of the list, and its NUMA node.
+    CHECK(reg(built.node("/memory@80000000")) == std::vector{range(0x8000'0000, 0x4000'0800)});
+    CHECK(built.node("/memory@80000000").number("numa-node-id") == 0);
+    CHECK(reg(built.node("/memory@c0000800")) ==
+          std::vector{range(0xc000'0800, 0xff'f800), range(0xd000'0000, 0x0fff'0000 + 0x10000)});
+    CHECK(built.node("/memory@c0000800").number("numa-node-id") == 1);
+    CHECK(built.node("/memory@e000000").string("status") == "disabled");
+
+    const FdtNode chosen = built.node("/chosen");
+    CHECK(chosen.string("bootargs") == "x");
+    CHECK(chosen.string("stdout-path") == "serial0:115200n8");
+    for (const char* gone : {"linux,initrd-start", "linux,initrd-end", "kaslr-seed", "rng-seed",
+                             "linux,uefi-mmap-start"}) {
+        CAPTURE(gone);
+        CHECK_FALSE(chosen.has(gone));
+    }
+    CHECK_FALSE(chosen.first_child());
+
+    CHECK_FALSE(built.fdt().find("/cpus/idle-states"));
+    CHECK(built.fdt().find("/cpus/cpu-map/cluster0/core0"));
+    for (const char* cpu : {"/cpus/cpu@0", "/cpus/cpu@100", "/cpus/cpu@100010203"}) {
+        CHECK_FALSE(built.node(cpu).has("cpu-idle-states"));
+    }
+    // Baton does not start it, and no guest shall try.
+    CHECK(built.node("/cpus/cpu@100").string("status") == "fail");
+    CHECK(built.node("/cpus/cpu@0").string("status") == "okay");
+    CHECK(built.fields.cpu_count == 2);
+
+    CHECK(built.node("/firmware/psci").string("method") == "hvc");
+    CHECK_FALSE(built.node("/firmware/psci").has("cpu_on"));
+
+    const FdtNode gic = built.node("/interrupt-controller@10000000");
+    CHECK_FALSE(gic.first_child());
+    CHECK_FALSE(gic.has("msi-controller"));
+    CHECK_FALSE(gic.has("mbi-ranges"));
+    CHECK(gic.has("redistributor-stride"));
+    CHECK_FALSE(built.node("/pcie@40000000").has("msi-map"));
+    CHECK_FALSE(built.node("/soc/far@90000000").has("msi-parent"));
+    CHECK(built.node("/soc/near@20000").has("msi-parent")); // not the GIC's
+    CHECK(built.fdt().reservation_count() == 1);
+}
+
+TEST_CASE("a bank of which nothing is left is disabled") {
+    const Dtb firmware = Dtb::load("board.dtb");
+    const std::vector<PhysRange> memory{range(0x8000'0000, 0x100'0000)};
+    const Built built =
+        build(firmware, {.memory = memory, .bootargs = {}, .initrd = {}, .seed = {}});
+    CHECK_FALSE(built.node("/memory@c0000800").is_enabled());
+    auto platform = std::make_unique<Platform>();
+    REQUIRE(parse_platform(built.bytes, *platform));
+    CHECK(platform->ram.total() == 0x100'0000);
+}
+
+TEST_CASE("/chosen is made where there is none") {
+    Dtb firmware = Dtb::load("board.dtb");
+    firmware.remove("/chosen");
+    const std::vector<PhysRange> memory{range(0x8000'0000, 0x100'0000)};
+    const Built built =
+        build(firmware, {.memory = memory, .bootargs = "made", .initrd = {}, .seed = {}});
+    CHECK(built.node("/chosen").string("bootargs") == "made");
+}
+
+TEST_CASE("too little entropy is none") {
+    const Dtb firmware = Dtb::load("board.dtb");
+    const auto with_seed = [&](usize size) {
+        const auto seed = entropy(size);
+        return build(firmware, {.memory = {}, .bootargs = {}, .initrd = {}, .seed = seed});
+    };
+    CHECK_FALSE(with_seed(7).node("/chosen").has("kaslr-seed"));
+    CHECK(with_seed(8).node("/chosen").has("kaslr-seed"));
+    CHECK_FALSE(with_seed(8).node("/chosen").has("rng-seed"));
+    CHECK(with_seed(9).node("/chosen").get("rng-seed")->size() == 1);
+}
+
+TEST_CASE("a buffer that is too small is refused, whatever its size") {
+    const Dtb firmware = Dtb::load("board.dtb");
+    const GuestDtbRequest request{.memory = {}, .bootargs = "x", .initrd = {}, .seed = {}};
+    const usize needed = build(firmware, request).fields.size;
+    GuestDtb fields;
+    for (usize size = 0; size < needed + 64; size += 8) {
+        std::vector<std::byte> buffer(size);
+        const auto result = build_guest_dtb(firmware, request, buffer, fields);
+        if (!result) {
+            CHECK(result.error() == Error::no_room);
+        }
+        CHECK(result.has_value() == (size >= needed));
+    }
+}
+
+TEST_CASE("damage to a byte does not make the writer go astray") {
+    const Dtb good = Dtb::load("board.dtb");
+    const std::vector<PhysRange> memory{range(0x8000'0000, 0x100'0000)};
+    std::vector<std::byte> buffer(64 * 1024);
+    GuestDtb fields;
+    // Every third: all positions within a cell have their turn, in a third of the time.
+    for (usize at = 0; at < Bytes(good).size(); at += 3) {
+        Dtb bad = good;
+        bad.bytes()[at] ^= std::byte{1};
+        const auto result = build_guest_dtb(
+            bad, {.memory = memory, .bootargs = "x", .initrd = {}, .seed = {}}, buffer, fields);
+        if (result) {
+            CHECK(Fdt::open(Bytes(buffer).first(fields.size)));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/lifecycle/gate.hpp"
+#include "hyp/lifecycle/step.hpp"
+
+#include <doctest/doctest.h>
+#include <vector>
+
+using namespace baton;
+using Passage = Gate::Passage;
+
+TEST_CASE("an open gate counts the CPUs that come and go") {
+    Gate gate;
+    CHECK(gate.add(0) == Passage::granted);
+    CHECK(gate.add(0) == Passage::granted);
+    CHECK(gate.load().count == 3);
+    CHECK(gate.remove(0) == Passage::granted);
+    CHECK(gate.load().count == 2);
+}
+
+TEST_CASE("the last CPU cannot go") {
+    Gate gate;
+    CHECK(gate.remove(0) == Passage::last);
+    CHECK(gate.load().count == 1);
+}
+
+TEST_CASE("a closed gate lets nobody pass, and one CPU alone closes it") {
+    Gate gate;
+    CHECK(gate.add(0) == Passage::granted);
+    CHECK(gate.close(0) == Passage::granted);
+    CHECK(gate.close(0) == Passage::closed);
+    CHECK(gate.close(1) == Passage::closed);
+    CHECK(gate.add(0) == Passage::closed);
+    CHECK(gate.remove(0) == Passage::closed);
+    CHECK(gate.load().epoch == 1);
+    CHECK(gate.load().count == 2);
+}
+
+TEST_CASE("the last AP learns that it is the last") {
+    Gate gate;
+    gate.add(0);
+    gate.add(0);
+    gate.close(0);
+    CHECK_FALSE(gate.arrive(1));
+    CHECK(gate.arrive(1));
+    gate.open(1);
+    CHECK(gate.load().count == 1);
+    CHECK(gate.add(1) == Passage::granted);
+}
+
+TEST_CASE("an AP that arrives when the boot CPU has gone on counts for nothing") {
+    Gate gate;
+    gate.add(0);
+    gate.close(0);
+    gate.open(1);
+    CHECK_FALSE(gate.arrive(1));
+    CHECK(gate.load().count == 1);
+    SUBCASE("nor does it count in the next handover") {
+        gate.add(1);
+        gate.close(1);
+        CHECK_FALSE(gate.arrive(1));
+        CHECK(gate.load().count == 2);
+    }
+}
+
+TEST_CASE("a CPU of an earlier epoch passes no more") {
+    Gate gate;
+    gate.close(0);
+    gate.open(1);
+    CHECK(gate.add(0) == Passage::closed);
+    CHECK(gate.remove(0) == Passage::closed);
+    CHECK(gate.close(0) == Passage::closed);
+    CHECK(gate.load().count == 1);
+    CHECK_FALSE(gate.load().handover);
+}
+
+TEST_CASE("a table has its rows in the order of the stages, and no more than a trace holds") {
+    constexpr auto step = [](Stage stage, bool parallel_safe = true) {
+        return Step{"", stage, [](Machine&) {}, parallel_safe};
+    };
+    const Step good[] = {step(Stage::drain), step(Stage::drain), step(Stage::take_down)};
+    CHECK(well_formed(good));
+    CHECK(well_formed({}));
+    const Step mixed[] = {step(Stage::gather), step(Stage::drain)};
+    CHECK_FALSE(well_formed(mixed));
+    const std::vector<Step> long_table(max_steps + 1, step(Stage::drain));
+    CHECK_FALSE(well_formed(long_table));
+
+    CHECK(first_unsafe(good) == nullptr);
+    const Step unsafe[] = {step(Stage::drain), step(Stage::gather, false)};
+    CHECK(first_unsafe(unsafe) == &unsafe[1]);
+}

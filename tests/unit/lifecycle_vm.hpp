@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/lifecycle/lifecycle.hpp"
+#include "tests/unit/thread_machine.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace baton::test {
+
+/// A VM on a ThreadMachine: each CPU runs a guest that idles, makes the calls that a test posts,
+/// and answers kicks, as arch/ does for a real one.
+///
+/// What the protocol protects is plain memory here, so that ThreadSanitizer reports every access
+/// that the protocol failed to order.
+class TestVm : public ThreadMachine {
+  public:
+    struct alignas(128) Record {
+        u64 kernel = 0; ///< that this CPU is in: what it found in the VM's memory when it entered
+        std::vector<std::string> steps;    ///< of its last handover or CPU_OFF, in order
+        u64 drained = 0;                   ///< plain: its drain steps write it, gather reads it
+        std::atomic<bool> in_guest{false}; ///< runs the guest right now
+        std::atomic<u32> starts_given{0};  ///< CPU_ONs of it that succeeded
+        std::atomic<u32> launches{0};      ///< times it came into the guest by one
+        std::minstd_rand random;
+        std::function<Next()> call; ///< posted by the test
+        std::mutex call_mutex;
+        bool fenced = false;    ///< may touch the VM's memory no more
+        std::mutex fence_mutex; ///< taken by this CPU, and by the one that fences it
+    };
+
+    explicit TestVm(u32 cpus, Lifecycle::Config config = {},
+                    std::span<const Step> table = table_of_steps())
+        : ThreadMachine{cpus}, size{cpus}, storage_(std::make_unique<Lifecycle::Cpu[]>(cpus)),
+          records_(std::make_unique<Record[]>(cpus)),
+          lifecycle{*this, table, {storage_.get(), cpus}, CpuId{0}, config} {
+        for (u32 cpu = 0; cpu < cpus; cpu++) {
+            records_[cpu].random.seed(cpu + 1);
+        }
+        records_[0].in_guest = true;
+        start([this] { run_cpu(); });
+        rest();
+    }
+    ~TestVm() { stop(); }
+
+    Record& record(u32 cpu) { return records_[cpu]; }
+    Record& here() { return records_[index(self())]; }
+    State state(u32 cpu) const { return lifecycle.state(CpuId{cpu}); }
+
+    /// Has the guest of `cpu`, which is online and idle, make `call`, once the test lets it run.
+    void post(u32 cpu, std::function<Next()> call) {
+        {
+            const std::lock_guard lock{records_[cpu].call_mutex};
+            records_[cpu].call = std::move(call);
+        }
+        kick(CpuId{cpu});
+    }
+
+    /// The same; returns when the VM is at rest again.
+    void on(u32 cpu, std::function<Next()> call) {
+        post(cpu, std::move(call));
+        rest();
+    }
+
+    void exec(u32 cpu) {
+        on(cpu, [this] { return lifecycle.exec(); });
+    }
+    void cpu_off(u32 cpu) {
+        on(cpu, [this] { return lifecycle.cpu_off(); });
+    }
+    Lifecycle::CpuOn cpu_on(u32 caller, u32 target) {
+        Lifecycle::CpuOn answer{};
+        on(caller, [&, target] {
+            Next next{};
+            answer = call_cpu_on(target, next);
+            return next;
+        });
+        return answer;
+    }
+
+    void start_all(u32 caller) {
+        for (u32 cpu = 0; cpu < size; cpu++) {
+            if (cpu != caller) {
+                cpu_on(caller, cpu);
+            }
+        }
+    }
+
+    /// CPU_ON by a guest; where it starts says which kernel asked.
+    Lifecycle::CpuOn call_cpu_on(u32 target, Next& next) {
+        using enum Lifecycle::CpuOn;
+        const auto answer = lifecycle.cpu_on(CpuId{target}, {GuestAddr{here().kernel}, target});
+        if (answer == success) {
+            records_[target].starts_given++;
+        }
+        next = answer == park ? Next::park : Next::resume;
+        return answer;
+    }
+
+    u32 count(State wanted) const {
+        u32 found = 0;
+        for (u32 cpu = 0; cpu < size; cpu++) {
+            found += state(cpu) == wanted;
+        }
+        return found;
+    }
+
+    /// What a CPU finds in the VM's memory: its kernel, or nothing any more.
+    std::optional<u64> read_memory() {
+        const std::lock_guard lock{here().fence_mutex};
+        return here().fenced ? std::nullopt : std::optional{kernel};
+    }
+
+    void fence_lost(std::span<const CpuId> lost) override {
+        for (const CpuId cpu : lost) {
+            const std::lock_guard lock{record(index(cpu)).fence_mutex};
+            record(index(cpu)).fenced = true;
+            fenced.push_back(cpu);
+        }
+    }
+
+    /// Notes something that must never happen; the test looks at `violations` in the end.
+    void demand(bool fulfilled, const char* what) {
+        if (!fulfilled) {
+            violations++;
+            std::fprintf(stderr, "CPU %u: violated: %s\n", index(self()), what);
+        }
+    }
+
+    const u32 size;
+    std::atomic<u32> violations{0};
+    u64 kernel = 0; ///< plain: the VM's memory. The gather steps put the next kernel there
+    std::vector<CpuId> fenced; ///< plain: by one boot CPU after another
+
+    std::function<void()> before_drain;     ///< runs in the first drain step
+    std::function<void()> before_take_down; ///< runs in the first take_down step
+    std::function<Next()> behaviour;        ///< one turn of a busy guest; else it idles
+
+    std::atomic<u32> cpus_in_drain{0};
+    std::atomic<u32> most_cpus_in_drain{0};
+
+    static std::span<const Step> table_of_steps();
+    static std::span<const Step> table_with_an_unsafe_step();
+
+  private:
+    static void step_vcpu(Machine& machine);
+    static void step_timer(Machine& machine);
+    static void step_dma(Machine& machine);
+    static void step_memory(Machine& machine);
+    static void step_gic(Machine& machine);
+    static void step_tlb(Machine& machine);
+
+    void run_cpu() {
+        if (lifecycle.state(self()) != State::online) {
+            park();
+        }
+        while (!stopping()) {
+            const Next next = behaviour ? busy_guest() : idle_guest();
+            if (next == Next::resume) {
+                continue;
+            }
+            here().in_guest = false;
+            if (next == Next::park) {
+                park();
+            } else {
+                lifecycle.entering();
+                enter();
+            }
+        }
+    }
+
+    void park() {
+        while (!stopping()) {
+            if (const auto start = lifecycle.take_start()) {
+                here().launches++;
+                demand(start->argument == index(self()),
+                       "a start goes to the CPU it was meant for");
+                demand(start->entry.value == read_memory().value_or(start->entry.value),
+                       "only the kernel in memory starts CPUs");
+                enter();
+                return;
+            }
+            wait(never);
+        }
+    }
+
+    void enter() {
+        here().kernel = read_memory().value_or(0);
+        demand(!here().in_guest.exchange(true), "a CPU enters a guest once");
+    }
+
+    Next idle_guest() {
+        wait(never);
+        if (lifecycle.handover_wanted()) {
+            return lifecycle.join();
+        }
+        return make_call();
+    }
+
+    Next busy_guest() {
+        if (take_kick() && lifecycle.handover_wanted()) {
+            return lifecycle.join();
+        }
+        return behaviour();
+    }
+
+    Next make_call() {
+        std::function<Next()> call;
+        {
+            const std::lock_guard lock{here().call_mutex};
+            call.swap(here().call);
+        }
+        return call ? call() : Next::resume;
+    }
+
+    std::unique_ptr<Lifecycle::Cpu[]> storage_;
+    std::unique_ptr<Record[]> records_;
+
+  public:
+    Lifecycle lifecycle;
+};
+
+/// The first row of each table: a CPU's list of steps starts anew.
+inline void TestVm::step_vcpu(Machine& machine) {
+    TestVm& vm = static_cast<TestVm&>(machine);
+    vm.here().steps = {"vcpu"};
+    vm.here().in_guest = false;
+    const u32 cpus = ++vm.cpus_in_drain;
+    u32 most = vm.most_cpus_in_drain;
+    while (cpus > most && !vm.most_cpus_in_drain.compare_exchange_weak(most, cpus)) {
+    }
+    if (vm.before_drain) {
+        vm.before_drain();
+    }
+}
+
+inline void TestVm::step_timer(Machine& machine) {
+    TestVm& vm = static_cast<TestVm&>(machine);
+    vm.here().steps.emplace_back("timer");
+    vm.here().drained++;
+    vm.cpus_in_drain--;
+}
+
+inline void TestVm::step_dma(Machine& machine) {
+    TestVm& vm = static_cast<TestVm&>(machine);
+    vm.here().steps.emplace_back("dma");
+    const u64 handover = vm.lifecycle.trace(vm.self()).epoch;
+    for (u32 cpu = 0; cpu < vm.size; cpu++) {
+        Record& record = vm.record(cpu);
+        if (&record != &vm.here() && vm.lifecycle.trace(CpuId{cpu}).epoch == handover &&
+            vm.state(cpu) != State::lost) {
+            vm.demand(record.drained > 0, "every AP is drained before gather");
+            vm.demand(!record.in_guest, "no AP is in the guest in gather");
+        }
+    }
+}
+
+inline void TestVm::step_memory(Machine& machine) {
+    TestVm& vm = static_cast<TestVm&>(machine);
+    vm.here().steps.emplace_back("memory");
+    vm.kernel++;
+}
+
+inline void TestVm::step_gic(Machine& machine) {
+    TestVm& vm = static_cast<TestVm&>(machine);
+    vm.here().steps.emplace_back("gic");
+    if (vm.before_take_down) {
+        vm.before_take_down();
+    }
+}
+
+inline void TestVm::step_tlb(Machine& machine) {
+    TestVm& vm = static_cast<TestVm&>(machine);
+    vm.here().steps.emplace_back("tlb");
+    vm.here().drained = 0;
+}
+
+inline std::span<const Step> TestVm::table_of_steps() {
+    static constexpr Step table[] = {
+        {"vcpu", Stage::drain, step_vcpu, true},   {"timer", Stage::drain, step_timer, true},
+        {"dma", Stage::gather, step_dma, true},    {"memory", Stage::gather, step_memory, true},
+        {"gic", Stage::take_down, step_gic, true}, {"tlb", Stage::take_down, step_tlb, true},
+    };
+    static_assert(well_formed(table) && first_unsafe(table) == nullptr);
+    return table;
+}
+
+inline std::span<const Step> TestVm::table_with_an_unsafe_step() {
+    static constexpr Step table[] = {
+        {"vcpu", Stage::drain, step_vcpu, true},   {"timer", Stage::drain, step_timer, false},
+        {"dma", Stage::gather, step_dma, true},    {"memory", Stage::gather, step_memory, true},
+        {"gic", Stage::take_down, step_gic, true}, {"tlb", Stage::take_down, step_tlb, false},
+    };
+    static_assert(well_formed(table) && first_unsafe(table) == &table[1]);
+    return table;
+}
+
+} // namespace baton::test

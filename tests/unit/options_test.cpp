@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/platform/options.hpp"
+
+#include <doctest/doctest.h>
+#include <string>
+
+using namespace baton;
+
+TEST_CASE("sizes are read as Linux's memparse does") {
+    CHECK(parse_size("0") == 0);
+    CHECK(parse_size("4096") == 4096);
+    CHECK(parse_size("0x1000") == 4096);
+    CHECK(parse_size("0X1f") == 31);
+    CHECK(parse_size("3K") == 3 * KiB);
+    CHECK(parse_size("3m") == 3 * MiB);
+    CHECK(parse_size("0x2G") == 2 * GiB);
+    CHECK(parse_size("18446744073709551615") == ~u64{0});
+    for (const char* bad : {"", "K", "0x", "0xK", "12Q", "1 K", "-1", "1KB", "1.5G", "0x1g0",
+                            "18446744073709551616", "17179869184G"}) {
+        CAPTURE(bad);
+        CHECK_FALSE(parse_size(bad));
+    }
+}
+
+TEST_CASE("without options all is as documented") {
+    for (const char* text :
+         {"", "  ", "console=ttyAMA0 quiet", "batonrotate xbaton.rotate baton"}) {
+        const auto [options, problems] = parse_options(text);
+        CHECK(problems.empty());
+        CHECK(options.slot_size == 0);
+        CHECK(options.teardown == TeardownMode::parallel);
+        CHECK(options.deadline_ms == 100);
+        CHECK_FALSE(options.rotate);
+        CHECK_FALSE(options.report);
+        CHECK(options.panic == PanicAction::reset);
+        CHECK_FALSE(options.lost_cpu);
+    }
+}
+
+TEST_CASE("every option") {
+    const auto [options, problems] =
+        parse_options("a=1 baton.slot=256M baton.teardown=serial\tbaton.deadline=2500 baton.rotate "
+                      "baton.report  baton.panic=semihosting baton.fault=lost:3 root=/dev/vda");
+    CHECK(problems.empty());
+    CHECK(options.slot_size == 256 * MiB);
+    CHECK(options.teardown == TeardownMode::serial);
+    CHECK(options.deadline_ms == 2500);
+    CHECK(options.rotate);
+    CHECK(options.report);
+    CHECK(options.panic == PanicAction::semihosting);
+    CHECK(options.lost_cpu == CpuId{3});
+}
+
+TEST_CASE("the last one counts") {
+    CHECK(parse_options("baton.panic=halt baton.panic=reset").options.panic == PanicAction::reset);
+    CHECK(parse_options("baton.slot=4M baton.slot=8M").options.slot_size == 8 * MiB);
+}
+
+TEST_CASE("what cannot be understood is named and ignored") {
+    for (const char* bad : {"baton.slot", "baton.slot=", "baton.slot=0", "baton.slot=1T",
+                            "baton.teardown=both", "baton.teardown", "baton.deadline=0",
+                            "baton.deadline=60001", "baton.deadline=0x10", "baton.deadline=-1",
+                            "baton.rotate=1", "baton.report=", "baton.panic=", "baton.fault=lost",
+                            "baton.fault=lost:", "baton.fault=lost:512", "baton.fault=found:1",
+                            "baton.", "baton.slots=1M"}) {
+        CAPTURE(bad);
+        const auto [options, problems] = parse_options(std::string_view(bad));
+        REQUIRE(problems.size() == 1);
+        CHECK(problems[0].word == bad);
+        CHECK(std::string_view(problems[0].why) != "");
+        CHECK(options.slot_size == 0);
+        CHECK(options.deadline_ms == 100);
+    }
+    const auto mixed = parse_options("baton.none baton.report");
+    CHECK(mixed.problems.size() == 1);
+    CHECK(mixed.options.report);
+    std::string many;
+    for (int i = 0; i < 100; i++) {
+        many += "baton.none ";
+    }
+    CHECK(parse_options(many).problems.size() == 8);
+}

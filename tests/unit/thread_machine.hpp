@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/lifecycle/machine.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <span>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace baton::test {
+
+/// A machine whose CPUs are host threads.
+///
+/// Its clock does not follow the host's: it leaps to the earliest deadline when every CPU sleeps,
+/// so a deadline passes only where nothing else could happen any more, however slow the host is.
+/// Each look at the clock makes it tick once, so later stamps are greater.
+///
+/// What orders two threads is the latch of a kick, one mutex per CPU. All else is relaxed, so that
+/// ThreadSanitizer sees what the engine itself does not order.
+class ThreadMachine : public Machine {
+  public:
+    explicit ThreadMachine(u32 cpus) : seats_(std::make_unique<Seat[]>(cpus)), size_{cpus} {}
+    ~ThreadMachine() { stop(); }
+    ThreadMachine(const ThreadMachine&) = delete;
+    ThreadMachine& operator=(const ThreadMachine&) = delete;
+
+    // --- Machine -----------------------------------------------------------------------------
+
+    CpuId self() const override { return CpuId{current_}; }
+    u64 now() const override { return clock_.fetch_add(1, std::memory_order_relaxed) + 1; }
+    u64 frequency() const override { return 1'000'000'000; }
+
+    void kick_all_others() override {
+        for (u32 cpu = 0; cpu < size_; cpu++) {
+            if (cpu != current_) {
+                latch_kick(seats_[cpu]);
+            }
+        }
+        dawdle_after_kick();
+    }
+
+    void kick(CpuId cpu) override {
+        latch_kick(seats_[index(cpu)]);
+        dawdle_after_kick();
+    }
+
+    void wait(u64 deadline) override {
+        Seat& seat = seats_[current_];
+        std::unique_lock lock{seat.mutex};
+        if (is_short(deadline) && is_impatient()) {
+            leap_to(clock_.load(std::memory_order_relaxed) + frequency() / 5);
+        } else if (stopping() && deadline != never) {
+            leap_to(deadline);
+        }
+        if (!seat.kicked && !stopping() && clock_.load(std::memory_order_relaxed) < deadline) {
+            sleep(seat, deadline, lock);
+        }
+        seat.kicked = false;
+    }
+
+    [[noreturn]] void abandoned_by(CpuId boot_cpu) override {
+        std::fprintf(stderr, "CPU %u: boot CPU %u never came back\n", current_, index(boot_cpu));
+        std::_Exit(1);
+    }
+
+    // --- for the CPUs of a test --------------------------------------------------------------
+
+    /// Takes this CPU's kick, if there is one: an interrupt that reaches a running guest.
+    bool take_kick() {
+        Seat& seat = seats_[current_];
+        const std::lock_guard lock{seat.mutex};
+        return std::exchange(seat.kicked, false);
+    }
+
+    bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+
+    /// This CPU does nothing at all until `resume`, whatever kicks come.
+    void stall() {
+        Seat& seat = seats_[current_];
+        std::unique_lock lock{seat.mutex};
+        seat.stalled = true;
+        sleep(seat, never, lock);
+    }
+
+    // --- for the test itself -----------------------------------------------------------------
+
+    /// Runs `body` once on each CPU, in a thread of its own. It returns soon after `stopping`.
+    void start(const std::function<void()>& body) {
+        running_ = static_cast<int>(size_) + 1; // the test itself counts as well
+        for (u32 cpu = 0; cpu < size_; cpu++) {
+            threads_.emplace_back([cpu, body] {
+                current_ = cpu;
+                body();
+            });
+        }
+    }
+
+    /// Lets the CPUs run until none can go on: all sleep without a deadline, or are stalled. From
+    /// then on, and before the first call, time stands still while the test prepares what is next.
+    void rest() {
+        if (running_.fetch_sub(1, std::memory_order_relaxed) == 1) {
+            nobody_runs();
+        }
+        std::unique_lock lock{rest_mutex_};
+        rest_changed_.wait(lock, [this] { return at_rest_; });
+        at_rest_ = false;
+        running_.fetch_add(1, std::memory_order_relaxed);
+    }
+
+    void resume(CpuId cpu) {
+        Seat& seat = seats_[index(cpu)];
+        const std::lock_guard lock{seat.mutex};
+        seat.stalled = false;
+        wake(seat);
+    }
+
+    void stop() {
+        stopping_ = true;
+        for (u32 cpu = 0; cpu < size_; cpu++) {
+            Seat& seat = seats_[cpu];
+            const std::lock_guard lock{seat.mutex};
+            seat.stalled = false;
+            wake(seat);
+        }
+        for (std::thread& thread : threads_) {
+            thread.join();
+        }
+        threads_.clear();
+    }
+
+    /// Makes each kick last until all CPUs but the kicker sleep. When that one comes to wait for
+    /// them, it finds its condition true and takes no kick which would order anything.
+    void dawdle() { dawdling_ = true; }
+
+    /// How often time had to pass because nothing else could happen.
+    u32 leaps() const { return leaps_; }
+
+    /// In one short wait of `n` the clock leaps over the deadlines of all short waits, however much
+    /// could still happen before.
+    void be_impatient(u32 n) { impatience_ = n; }
+
+  private:
+    struct alignas(128) Seat {
+        std::mutex mutex;
+        std::condition_variable woken;
+        bool kicked = false;
+        bool asleep = false;
+        bool stalled = false;
+        u64 deadline = never;
+    };
+
+    void latch_kick(Seat& seat) {
+        const std::lock_guard lock{seat.mutex};
+        seat.kicked = true;
+        wake(seat);
+    }
+
+    void dawdle_after_kick() {
+        while (dawdling_ && running_.load(std::memory_order_relaxed) > 1) {
+            std::this_thread::yield();
+        }
+    }
+
+    /// The sleeper is counted in again by whoever wakes it, so `running_` is never too small.
+    void wake(Seat& seat) {
+        if (seat.asleep && !seat.stalled) {
+            seat.asleep = false;
+            running_.fetch_add(1, std::memory_order_relaxed);
+            seat.woken.notify_one();
+        }
+    }
+
+    void sleep(Seat& seat, u64 deadline, std::unique_lock<std::mutex>& lock) {
+        seat.asleep = true;
+        seat.deadline = deadline;
+        if (running_.fetch_sub(1, std::memory_order_relaxed) == 1) {
+            lock.unlock();
+            nobody_runs();
+            lock.lock();
+        }
+        seat.woken.wait(lock, [&seat] { return !seat.asleep; });
+    }
+
+    /// Called by the last one that went to sleep: the clock leaps, or the machine is at rest.
+    void nobody_runs() {
+        u64 earliest = never;
+        for_each_seat([&](Seat& seat) {
+            if (seat.asleep && !seat.stalled) {
+                earliest = std::min(earliest, seat.deadline);
+            }
+        });
+        if (earliest == never) {
+            const std::lock_guard lock{rest_mutex_};
+            at_rest_ = true;
+            rest_changed_.notify_all();
+            return;
+        }
+        leaps_++;
+        leap_to(earliest);
+        for_each_seat([&](Seat& seat) {
+            if (seat.deadline <= earliest) {
+                wake(seat);
+            }
+        });
+    }
+
+    template <class Function>
+    void for_each_seat(Function function) {
+        for (u32 cpu = 0; cpu < size_; cpu++) {
+            const std::lock_guard lock{seats_[cpu].mutex};
+            function(seats_[cpu]);
+        }
+    }
+
+    void leap_to(u64 time) {
+        u64 now = clock_.load(std::memory_order_relaxed);
+        while (now < time && !clock_.compare_exchange_weak(now, time, std::memory_order_relaxed)) {
+        }
+    }
+
+    bool is_short(u64 deadline) const {
+        return deadline < clock_.load(std::memory_order_relaxed) + frequency();
+    }
+
+    bool is_impatient() const {
+        thread_local std::minstd_rand random{current_ + 1};
+        return impatience_ != 0 && random() % impatience_ == 0;
+    }
+
+    static inline thread_local u32 current_ = 0;
+
+    std::unique_ptr<Seat[]> seats_;
+    u32 size_;
+    std::vector<std::thread> threads_;
+    mutable std::atomic<u64> clock_{0};
+    std::atomic<int> running_{0};
+    std::atomic<bool> stopping_{false};
+    u32 impatience_ = 0;
+    u32 leaps_ = 0;
+    bool dawdling_ = false;
+
+    std::mutex rest_mutex_;
+    std::condition_variable rest_changed_;
+    bool at_rest_ = false;
+};
+
+} // namespace baton::test

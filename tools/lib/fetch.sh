@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+# Fetches Debian packages without installing them: arm64 kernels, busybox, libfdt's sources. An apt with its own
+# state and cache reads the archives that the user's apt has, so signatures are checked, and the user's lists,
+# architectures and installed packages stay as they are.
+
+cache=${BATON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/baton}
+debian=$cache/debian
+# shellcheck disable=SC2154  # lib is set by setup.sh
+libfdt_sources=$lib/../../subprojects/libfdt/src
+
+private_apt() { # command arguments…
+    local command=$1
+    shift
+    "$command" -q -o Dir::Etc::sourcelist="$cache/apt/debian.sources" -o Dir::Etc::sourceparts=/dev/null \
+        -o Dir::State="$cache/apt/state" -o Dir::State::status="$cache/apt/state/status" -o Dir::Cache="$cache/apt/cache" \
+        -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User="$(id -un)" \
+        -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
+}
+
+private_apt_ready=
+prepare_private_apt() {
+    [ -z "$private_apt_ready" ] || return 0
+    local release uri archives
+    archives=$(debian_archives)
+    if [ -z "$archives" ]; then
+        say "apt has no package lists yet: updating them"
+        apt_root update || die "'apt-get update' failed: see its message above, mend the network or /etc/apt, try again."
+        archives=$(debian_archives)
+    fi
+    [ -n "$archives" ] || die "apt has no Debian archive configured. Add Debian 12's archive to /etc/apt and try again."
+    mkdir -p "$cache/apt/state/lists/partial" "$cache/apt/cache/archives/partial"
+    : >"$cache/apt/state/status"
+    while IFS='|' read -r release uri; do
+        apt_source "$release" "$uri"
+    done <<<"$archives" >"$cache/apt/debian.sources"
+    say "reading Debian's package lists for arm64 (a private copy in $cache/apt)"
+    private_apt apt-get update >&2 ||
+        die "Debian's arm64 package lists could not be read: see apt's message above, mend the network, try again."
+    private_apt_ready=yes
+}
+
+newest_package() { # prefix suffix: the package with the highest version in its name
+    private_apt apt-cache pkgnames "$1" | grep -E "^$1[0-9.]*[0-9+~a-z.-]*$2\$" | grep -v unsigned | sort -V | tail -n 1
+}
+
+download() { # package directory: leaves directory/package.deb
+    local size
+    size=$(private_apt apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Size: //p')
+    [ -n "$size" ] || die "Debian's archives as configured here have no package $1 for arm64."
+    say "downloading $1 ($(((size + 999999) / 1000000)) MB)"
+    (cd "$2" && private_apt apt-get download "$1" >&2 && mv -- ./*.deb "$1.deb") ||
+        die "package $1 could not be downloaded: see apt's message above, then run the same command again."
+}
+
+# Runs "$@ DIRECTORY" on a fresh directory, which gets its name only when that has succeeded: an interrupted
+# run leaves nothing half-made under the final name.
+make_whole() { # final-name command arguments…
+    local final=$1 temporary
+    shift
+    [ ! -e "$final" ] || return 0
+    mkdir -p "$(dirname "$final")"
+    temporary=$(mktemp -d "$final.part-XXXXXX")
+    chmod 755 "$temporary"
+    "$@" "$temporary" || die "making $final failed; run the same command again."
+    mv -T -- "$temporary" "$final"
+}
+
+unpack_package() { # package directory
+    local work=$2.deb.d
+    mkdir -p "$work"
+    download "$1" "$work"
+    dpkg-deb -x "$work/$1.deb" "$2" || die "package $1 is damaged: remove $work and run the same command again."
+    rm -rf -- "$work"
+    printf '%s\n' "$1" >"$2/package"
+}
+
+fetch_newest() { # prefix suffix directory
+    local package
+    prepare_private_apt
+    package=$(newest_package "$1" "$2")
+    [ -n "$package" ] || die "Debian's archives as configured here have no package $1*$2 for arm64."
+    unpack_package "$package" "$3"
+}
+
+fetch_kernels() {
+    make_whole "$debian/linux-6.1" fetch_newest linux-image-6.1. -cloud-arm64
+    make_whole "$debian/linux-6.12" fetch_newest linux-image-6.12. -cloud-arm64
+}
+
+fetch_package() { # package directory
+    prepare_private_apt
+    unpack_package "$1" "$2"
+}
+
+fetch_busybox() { make_whole "$debian/busybox" fetch_package busybox-static; }
+
+extract_libfdt() { # directory
+    local work=$1.deb.d source=linux-source-6.12
+    prepare_private_apt
+    mkdir -p "$work"
+    download "$source" "$work"
+    say "taking libfdt out of $source (about a minute)"
+    dpkg-deb --fsys-tarfile "$work/$source.deb" | tar -xO "./usr/src/$source.tar.xz" |
+        tar -xJ -C "$1" --strip-components=4 --wildcards '*/scripts/dtc/libfdt/*' ||
+        die "$source holds no scripts/dtc/libfdt; was it damaged? Run the same command again."
+    [ -e "$1/fdt.c" ] || die "$source holds no scripts/dtc/libfdt/fdt.c."
+    rm -rf -- "$work"
+}
+
+fetch_libfdt() { # puts libfdt's sources where the Meson subproject expects them
+    [ ! -e "$libfdt_sources" ] || return 0
+    make_whole "$debian/libfdt" extract_libfdt
+    make_whole "$libfdt_sources" copy_sources "$debian/libfdt"
+}
+
+copy_sources() { # from to
+    cp -- "$1"/*.c "$1"/*.h "$2"
+}
