@@ -24,7 +24,13 @@ extern "C" [[noreturn]] void run_on_fresh_stack(u64 stack_top, void (*function)(
 /// guest's is signalled (Vgic::turn_off, Vgic::drain).
 void park_loop() {
     Hypervisor& baton = hypervisor();
+    PerCpu& self = this_cpu();
     for (;;) {
+        // SGIs, or settings, that other CPUs left here for the last kernel.
+        if (const u64 handover = baton.vm.lifecycle().taken_down(); handover != self.clean_since) {
+            self.clean_since = handover;
+            baton.vgic.take_down(self.vgic);
+        }
         if (const auto start = baton.vm.lifecycle().take_start()) {
             prepare_vcpu();
             enter_guest(start->entry, start->argument);

@@ -27,7 +27,9 @@ struct alignas(64) PerCpu {
     CpuId id{};
     u64 mpidr = 0;
     std::atomic<bool> running{false}; ///< it came up
-    u64 denied_accesses = 0;          ///< of the guest, answered with an external abort
+    /// The last handover since which its redistributor has held nothing of an older kernel.
+    u64 clean_since = 0;
+    u64 denied_accesses = 0; ///< of the guest, answered with an external abort
 
     VgicCpu vgic;
 

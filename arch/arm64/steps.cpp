@@ -39,7 +39,12 @@ void stop_dma(Machine&) {
 
 void switch_memory(Machine&) { hypervisor().vm.switch_to_staged_image(); }
 
-void reset_redistributor(Machine&) { hypervisor().vgic.take_down(this_cpu().vgic); }
+void reset_redistributor(Machine&) {
+    Hypervisor& baton = hypervisor();
+    PerCpu& self = this_cpu();
+    self.clean_since = baton.vm.lifecycle().taken_down();
+    baton.vgic.take_down(self.vgic);
+}
 
 /// The old kernel's root is nowhere loaded after its last CPU has been here: it may be rebuilt for
 /// another one, which also invalidates its VMID everywhere.

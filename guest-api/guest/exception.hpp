@@ -31,7 +31,8 @@ struct Fault {
 inline constexpr u64 ec_unknown = 0x00, ec_instruction_abort = 0x21, ec_data_abort = 0x25;
 inline constexpr u64 synchronous_external_abort = 0x10;
 
-inline constexpr u64 external_abort_on_walk_level_1 = 0x15;
+/// At level 0; the other levels follow.
+inline constexpr u64 external_abort_on_walk = 0x14;
 
 /// Where `fault_of` goes on.
 struct Recovery {

@@ -84,7 +84,7 @@ Cpu* read_cpus() {
 }
 
 u32 enabled_cpus() {
-    return static_cast<u32>(std::ranges::count_if(cpus(), [](const Cpu& cpu) { return cpu.enabled; }));
+    return static_cast<u32>(std::ranges::distance(enabled()));
 }
 
 u64 patience() { return 5'000 + 200 * u64{cpu_count}; }

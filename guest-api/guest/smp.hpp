@@ -26,6 +26,12 @@ psci::Status call_cpu_on(Cpu& cpu);
 /// Starts all enabled CPUs at once and waits for them. Names those that do not come.
 bool start_all();
 
+/// Those that the DTB does not disable, the caller included.
+inline auto enabled() {
+    return cpus() | std::views::filter([](const Cpu& cpu) { return cpu.enabled; });
+}
+u32 enabled_cpus();
+
 /// The CPUs that take jobs, without the caller.
 inline auto aps_online() {
     return cpus() | std::views::filter([self = &this_cpu()](const Cpu& cpu) {
@@ -66,8 +72,5 @@ bool stop_all();
 
 /// Runs above Baton, not on the bare machine (option `bare`), which is less exact in places.
 inline bool above_baton() { return !option("bare"); }
-
-/// Enabled CPUs, the caller's included.
-u32 enabled_cpus();
 
 } // namespace baton::guest

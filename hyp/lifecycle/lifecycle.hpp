@@ -118,6 +118,10 @@ class Lifecycle {
     Result<> settle();
     std::optional<CpuId> unsettled() const;
 
+    /// The last handover whose third phase has begun. A CPU that was parked all along takes no part
+    /// in it; what others left on it for the kernel before, it drops when this number grows.
+    u64 taken_down() const;
+
     // --- what happened ---------------------------------------------------------------------------
 
     /// Of the last handover, for any CPU in EL2 after `entering`. Nothing before the first

@@ -24,6 +24,13 @@ void Lifecycle::tell_aps(u64 handover, Stage stage) {
     }
 }
 
+u64 Lifecycle::taken_down() const {
+    const u64 told = told_all_.load(std::memory_order_acquire); // with phase 2 of that handover
+    const Gate::Value gate = gate_.load();
+    return told == order(gate.epoch, Stage::take_down) || !gate.handover ? gate.epoch
+                                                                         : gate.epoch - 1;
+}
+
 /// The parallel walk waits for all APs at the barrier, and after phase 3 for none. The serial walk
 /// tells each AP and waits for it before it turns to the next. An AP that is not out of the guest
 /// at the deadline is lost.

@@ -12,15 +12,16 @@ constexpr u32 left_spis = 90, left_spi_count = 8;
 
 constexpr u32 pending_sgi = 5, served_sgi = 6;
 
-void examine_interrupts(const InterruptState& state, u32 first) {
-    require("no interrupt is enabled at entry", state.enabled == 0, "from {}: {x}", first,
+/// Of 32 INTIDs; `where` and `number` say which.
+void examine_interrupts(const InterruptState& state, std::string_view where, u32 number) {
+    require("no interrupt is enabled at entry", state.enabled == 0, "{} {}: {x}", where, number,
             state.enabled);
-    require("no interrupt is pending at entry", state.pending == 0, "from {}: {x}", first,
+    require("no interrupt is pending at entry", state.pending == 0, "{} {}: {x}", where, number,
             state.pending);
-    require("no interrupt is active at entry", state.active == 0, "from {}: {x}", first,
+    require("no interrupt is active at entry", state.active == 0, "{} {}: {x}", where, number,
             state.active);
     require("no interrupt has a group or priority at entry",
-            state.group_1 == 0 && state.any_priority == 0, "from {}: {x} {x}", first,
+            state.group_1 == 0 && state.any_priority == 0, "{} {}: {x} {x}", where, number,
             state.group_1, state.any_priority);
 }
 
@@ -78,7 +79,7 @@ void examine_entry(const Cpu& cpu, const Generation& cold) {
                 cold.registers[i]);
         i++;
     }
-    examine_interrupts(cpu.record.own_interrupts, 0);
+    examine_interrupts(cpu.record.own_interrupts, "CPU", cpu.index);
 }
 
 void examine_spis() {
@@ -86,7 +87,7 @@ void examine_spis() {
     require("GICD_CTLR has no group on at entry", (gic::control_at_entry() & enabled_groups) == 0,
             "{x}", gic::control_at_entry());
     for (u32 block = 1; block < gic::interrupt_count() / 32; block++) {
-        examine_interrupts(gic::spis_at_entry(block), block * 32);
+        examine_interrupts(gic::spis_at_entry(block), "SPIs from", block * 32);
     }
 }
 

@@ -56,13 +56,15 @@ void examine_machine(Generation& generation) {
     }
     require("x1, x2 and x3 are 0 at entry", self.entry.x1_x2_x3 == 0);
     examine_spis();
-    for (const Cpu& cpu : cpus()) {
+    require("no CPU is lost", enabled_cpus() == cpus().size(), "{} of {} CPUs", enabled_cpus(),
+            cpus().size());
+    for (const Cpu& cpu : enabled()) {
         const auto off = [&] { return psci::affinity_info(cpu.mpidr) == psci::Affinity::off; };
         require("the APs are off at entry", &cpu == &self || wait_until(1000, off), "CPU {}",
                 cpu.index);
     }
     require("all CPUs start", start_all());
-    for (const Cpu& cpu : cpus()) {
+    for (const Cpu& cpu : enabled()) {
         examine_entry(cpu, generation);
     }
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The other end of a virtio-net card: sends as many Ethernet frames as the guest takes, and drops what it gets."""
+"""The other end of a virtio-net card: sends Ethernet frames at the guest, and drops what it gets."""
 
 import contextlib
 import socket
@@ -11,13 +11,13 @@ from pathlib import Path
 MARK = b"flood from outside " * 3
 ETHER_TYPE = 0x88B5  # "local experimental"
 FRAME_BYTES = 1400
-# The sender yields after so many frames: the emulated CPUs need the build machine too.
-BURST = 32
-PAUSE_SECONDS = 0.004
+# (frames, seconds of rest after them). Even a flood rests: the emulated CPUs need the build machine too.
+FULL = (32, 0.004)
+TRICKLE = (1, 0.1)
 
 
 class Flood:
-    """Listens on a Unix socket that QEMU's `-netdev stream` connects to; floods between start() and close()."""
+    """Listens on a Unix socket that QEMU's `-netdev stream` connects to; sends between start() and close()."""
 
     def __init__(self, path: Path):
         path.unlink(missing_ok=True)
@@ -27,6 +27,7 @@ class Flood:
         self._link: socket.socket | None = None
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self.rate = FULL
         self.sent = 0
         self.received = 0
         self.netdev = f"stream,id=net,server=off,addr.type=unix,addr.path={path}"
@@ -52,12 +53,13 @@ class Flood:
         header = b"\xff" * 6 + b"\x02\0\0\0\0\1" + struct.pack("!H", ETHER_TYPE)
         with contextlib.suppress(OSError):
             while not self._stop.is_set():
-                for _ in range(BURST):
+                frames, rest = self.rate
+                for _ in range(frames):
                     frame = header + struct.pack("!Q", self.sent) + MARK
                     frame += bytes(FRAME_BYTES - len(frame))
                     self._link.sendall(struct.pack("!I", len(frame)) + frame)
                     self.sent += 1
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(rest)
 
     def _receive(self) -> None:
         with contextlib.suppress(OSError):
