@@ -130,7 +130,9 @@ run_on_fresh_stack:
     mov     sp, x0
     mov     x29, xzr
     mov     x30, xzr
-    br      x1
+    // Through x16, as BTI's `bti c` at a function's start wants it of a branch (Arm ARM D8.4).
+    mov     x16, x1
+    br      x16
 
     .bss
     .balign 16

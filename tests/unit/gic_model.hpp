@@ -88,7 +88,7 @@ class Gic {
                 best = intid;
             }
         };
-        cpus_[cpu].own[maintenance_ppi].line = wants_maintenance(cpu);
+        cpus_[cpu].own[maintenance_ppi].line = false;
         for (u32 intid = 0; intid < 32; intid++) {
             consider(intid);
         }
@@ -96,6 +96,10 @@ class Gic {
             if (route(intid) == router_affinity(affinity(cpu))) {
                 consider(intid);
             }
+        }
+        cpus_[cpu].own[maintenance_ppi].line = wants_maintenance(cpu);
+        if (!is_maintenance_late || !best || at(cpu, *best).priority >= cpus_[cpu].mask) {
+            consider(maintenance_ppi);
         }
         return best;
     }
@@ -137,6 +141,8 @@ class Gic {
     }
     u32 sgis_sent = 0;
     bool can_trap_dir = true;
+    /// Hardware takes its time: the maintenance interrupt comes behind those pending already.
+    bool is_maintenance_late = false;
 
     // The virtual CPU interface, as the guest uses it.
 

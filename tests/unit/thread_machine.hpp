@@ -166,7 +166,7 @@ class ThreadMachine : public Machine {
     }
 
     void dawdle_after_kick() {
-        while (dawdling_ && running_.load(std::memory_order_relaxed) > 1) {
+        while (dawdling_ && current_ != outside && running_.load(std::memory_order_relaxed) > 1) {
             std::this_thread::yield();
         }
     }
@@ -237,7 +237,8 @@ class ThreadMachine : public Machine {
         return impatience_ != 0 && random() % impatience_ == 0;
     }
 
-    static inline thread_local u32 current_ = 0;
+    static constexpr u32 outside = ~0U; ///< the test's own thread
+    static inline thread_local u32 current_ = outside;
 
     std::unique_ptr<Seat[]> seats_;
     u32 size_;

@@ -51,6 +51,7 @@ class OnBaton : public Guest {
   public:
     OnBaton(bool split_eoi, u32 list_registers) : baton_{1, list_registers} {
         baton_.start_guest(0, split_eoi);
+        baton_.gic.is_maintenance_late = list_registers % 3 == 1; // with 1, 4 and 16
     }
     u32 acknowledge() override { return baton_.acknowledge(0); }
     void end(u32 intid) override { baton_.end(0, intid); }

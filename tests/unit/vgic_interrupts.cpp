@@ -130,6 +130,22 @@ TEST_CASE("handlers may nest deeper than there are list registers") {
     }
 }
 
+TEST_CASE("an interrupt that was set aside returns when there is room") {
+    const auto baton = started(1, 4);
+    for (u32 i = 0; i < 5; i++) {
+        baton->set_priority(0, 32 + i, static_cast<u8>(0xf0 - i * 0x10));
+        baton->set_bit(0, ispendr, 32 + i);
+        REQUIRE(baton->acknowledge(0) == 32 + i);
+    }
+    CHECK(baton->gic.cpu(0).hcr != 1);
+    baton->end(0, 36);
+    baton->set_bit(0, isenabler, 60);
+    baton->set_bit(0, ispendr, 60); // any exit
+    baton->set_bit(0, icpendr, 60);
+    CHECK(baton->gic.cpu(0).hcr == 1);
+    CHECK(baton->read(0, gicd_base + isactiver + 4) == 0xf);
+}
+
 TEST_CASE("with split EOI any number may be active, and end in any order") {
     const auto baton = started(1, 2, true);
     for (u32 i = 0; i < 12; i++) {
@@ -188,6 +204,7 @@ TEST_CASE("deactivating what the guest has not acknowledged does nothing") {
     baton->set_priority(0, 33, 0x40);
     baton->set_bit(0, ispendr, 33); // sets 32 aside
     baton->deactivate(0, 33);
+    CHECK(baton->gic.at(0, 33).active);
     CHECK(baton->acknowledge(0) == 33);
     baton->end(0, 33);
     baton->deactivate(0, 33);

@@ -19,7 +19,8 @@ def functions(nm, elf):
     for line in lines:
         address, kind, name = line.split(" ", 2)
         if kind in "tTwW" and not name.startswith("$"):
-            by_address[int(address, 16)] = name.split("(")[0].removeprefix("baton::")
+            name = name.replace("(anonymous namespace)::", "").split("(")[0]
+            by_address[int(address, 16)] = name.removeprefix("baton::")
     return sorted(by_address.items())
 
 
