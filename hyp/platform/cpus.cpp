@@ -14,8 +14,6 @@ bool is_cpu(FdtNode node) {
     return node.string("device_type") == "cpu" || name == "cpu" || name.starts_with("cpu@");
 }
 
-bool is_usable_cpu(FdtNode node) { return is_cpu(node) && node.is_enabled(); }
-
 std::optional<CpuId> find_cpu(const Platform& platform, u64 mpidr) {
     for (u32 i = 0; i < platform.cpus.size(); i++) {
         if (platform.cpus[i].mpidr == mpidr) {
@@ -34,7 +32,7 @@ Result<> parse_cpus(const Fdt& fdt, Platform& platform) {
     Result<> result;
     bool all_by_psci = true;
     for_each_child(*cpus, [&](FdtNode cpu) {
-        if (!result || !is_usable_cpu(cpu)) {
+        if (!result || !is_cpu(cpu) || !cpu.is_enabled()) {
             return;
         }
         const auto mpidr = CellReader{cpu.get("reg").value_or(Bytes{})}.take(cells.address);

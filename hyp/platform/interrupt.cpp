@@ -5,6 +5,10 @@ namespace baton {
 
 namespace {
 
+/// The first cell of an interrupt specifier (binding arm,gic-v3): where in the INTID space the
+/// second counts from.
+enum class InterruptClass : u32 { spi = 0, ppi = 1, extended_spi = 2, extended_ppi = 3 };
+
 std::optional<u32> private_intid(u64 interrupt_class, u64 number) {
     switch (static_cast<InterruptClass>(interrupt_class)) {
     case InterruptClass::ppi:

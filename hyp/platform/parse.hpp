@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hyp/platform/fdt.hpp"
+#include "hyp/platform/fdt_walk.hpp"
 #include "hyp/platform/platform.hpp"
 
 #include <optional>
@@ -24,10 +25,8 @@ Result<> parse_memory(const Fdt& fdt, Platform& platform);
 Result<> parse_chosen(const Fdt& fdt, Platform& platform);
 Result<> parse_devices(const Fdt& fdt, Platform& platform);
 
-/// A cpu node that Baton may start: an enabled child of /cpus that describes a CPU. The n-th of
-/// these is CpuId n.
+/// Does this child of /cpus describe a CPU? The n-th enabled one is CpuId n.
 bool is_cpu(FdtNode node);
-bool is_usable_cpu(FdtNode node);
 
 /// The interrupt controller that INTIDs count by.
 struct GicNode {
@@ -35,12 +34,21 @@ struct GicNode {
     u32 interrupt_cells = 3;
 };
 
-/// Where a GIC interrupt begins in the INTID space, by the first cell of its specifier (Linux's
-/// binding arm,gic-v3).
-enum class InterruptClass : u32 { spi = 0, ppi = 1, extended_spi = 2, extended_ppi = 3 };
+/// Fills Platform::gic but for the ITSs, which are nodes of their own.
+Result<> find_gic(const Fdt& fdt, GicNode& gic, Platform& platform);
+Result<> parse_its(const FdtWalk& walk, Platform& platform);
 
 /// The INTID of the at-th interrupt of a node. Nothing if it has no such, if it is not the GIC's,
 /// or if it is not private to each CPU.
 std::optional<u32> private_interrupt(const GicNode& gic, FdtNode node, u32 at);
+
+Result<> parse_timer(const GicNode& gic, FdtNode node, Platform& platform);
+
+bool is_pci_bridge(FdtNode node);
+Result<> parse_pci_host(const FdtWalk& walk, Platform& platform);
+
+inline constexpr const char* too_many_devices = "more than 512 separate device ranges";
+/// Adds the pages that a range touches to Platform::devices.
+Result<> add_device(PhysRange range, Platform& platform);
 
 } // namespace baton

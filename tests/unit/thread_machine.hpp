@@ -166,9 +166,14 @@ class ThreadMachine : public Machine {
     }
 
     void dawdle_after_kick() {
-        while (dawdling_ && current_ != outside && running_.load(std::memory_order_relaxed) > 1) {
+        if (!dawdling_ || current_ == outside ||
+            dawdler_.exchange(true, std::memory_order_relaxed)) {
+            return; // one at a time, or two would wait for each other
+        }
+        while (running_.load(std::memory_order_relaxed) > 1) {
             std::this_thread::yield();
         }
+        dawdler_.store(false, std::memory_order_relaxed);
     }
 
     /// The sleeper is counted in again by whoever wakes it, so `running_` is never too small.
@@ -249,6 +254,7 @@ class ThreadMachine : public Machine {
     u32 impatience_ = 0;
     u32 leaps_ = 0;
     bool dawdling_ = false;
+    std::atomic<bool> dawdler_{false};
 
     std::mutex rest_mutex_;
     std::condition_variable rest_changed_;

@@ -12,18 +12,21 @@ from errors import Stop
 from paths import BUILD, ROOT
 
 # Debug: checked at run time. Release: what speed is measured with.
-TYPES = {"debug": ["-Dbuildtype=debug"], "release": ["-Dbuildtype=release"]}
+TYPES = {"debug": ["-Ddebug=true", "-Doptimization=1"], "release": ["-Dbuildtype=release"]}
 JOBS = 2
+# All that a machine needs that runs somebody's guest.
+HYPERVISOR = "arch/arm64/baton.img"
 
 
-def build(kind: str, log: Path | None = None) -> Path:
-    """The folder of the build of that kind, up to date. Without a log, failures show on stderr."""
+def build(kind: str, log: Path | None = None, targets: tuple[str, ...] = ()) -> Path:
+    """The folder of the build of that kind, up to date: all of it, or just the targets. Without a
+    log, failures show on stderr."""
     folder = configure(kind, log)
     with locked(kind):
-        if not up_to_date(folder):
+        if not up_to_date(folder, targets):
             if not log:
                 print(f"build: compiling Baton ({kind})", file=sys.stderr)
-            call(["ninja", "-C", str(folder), "-j", str(JOBS)], log)
+            call(["ninja", "-C", str(folder), "-j", str(JOBS), *targets], log)
     return folder
 
 
@@ -41,16 +44,16 @@ def configure(kind: str, log: Path | None = None) -> Path:
 
 
 @functools.cache
-def build_once(kind: str) -> Path | Stop:
+def build_once(kind: str, *targets: str) -> Path | Stop:
     try:
-        return build(kind)
+        return build(kind, targets=targets)
     except Stop as stop:
         return stop
 
 
-def baton_image(kind: str) -> Path:
+def baton_image(kind: str, *targets: str) -> Path:
     """Builds once in a process, even if that fails: a suite goes on with what it has begun with."""
-    folder = build_once(kind)
+    folder = build_once(kind, *targets)
     if isinstance(folder, Stop):
         raise folder
     images = list(folder.rglob("baton.img"))
@@ -68,8 +71,8 @@ def locked(kind: str):
         yield
 
 
-def up_to_date(folder: Path) -> bool:
-    dry = subprocess.run(["ninja", "-C", str(folder), "-n"], capture_output=True, text=True)
+def up_to_date(folder: Path, targets: tuple[str, ...]) -> bool:
+    dry = subprocess.run(["ninja", "-C", str(folder), "-n", *targets], capture_output=True, text=True)
     return dry.returncode == 0 and "no work to do" in dry.stdout
 
 

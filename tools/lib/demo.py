@@ -6,7 +6,7 @@ import sys
 import time
 
 import options
-from build import baton_image
+from build import HYPERVISOR, baton_image
 from console import Console, ConsoleError, Shell
 from errors import Status, Stop, run_tool
 from machine import MAX_LINUX_CPUS, Guest, Machine
@@ -113,7 +113,7 @@ def main() -> Status:
     progress = Progress()
     kind = args.kind or "release"
     progress.say(f"building Baton ({kind})")
-    baton = baton_image(kind)
+    baton = baton_image(kind, HYPERVISOR)
     guests = [demo_guest(args.kernel, "6.1", f"{options.LINUX_APPEND} demo=first"),
               demo_guest(args.next_kernel, "6.12", f"{options.LINUX_APPEND} demo=second")]
     machine = Machine(guests, baton, f"baton.report {args.baton}".strip(), args.cpus, args.memory, args.cpu,

@@ -9,7 +9,7 @@ import termios
 from pathlib import Path
 
 import options
-from build import baton_image
+from build import HYPERVISOR, baton_image
 from errors import Status, run_tool
 from machine import Machine
 from vm import Vm
@@ -60,7 +60,7 @@ def parse() -> argparse.Namespace:
 def machine(args: argparse.Namespace) -> Machine:
     guests = [options.guest(args.kernel, args.initrd, args.append)]
     guests += options.next_guest(args.next_kernel, args.next_initrd, args.next_append)
-    baton = None if args.no_baton else args.baton_image or baton_image(args.kind or "debug")
+    baton = None if args.no_baton else args.baton_image or baton_image(args.kind or "debug", HYPERVISOR)
     return Machine(guests, baton, args.baton, args.cpus, args.memory, args.cpu, args.secure, args.single_thread,
                    args.reset_ends, args.qemu)
 
