@@ -61,4 +61,10 @@ struct Range {
 using PhysRange = Range<PhysAddr>;
 using GuestRange = Range<GuestAddr>;
 
+/// All pages that the range touches.
+constexpr PhysRange whole_pages(PhysRange range) {
+    return PhysRange::between({align_down(range.begin.value, page_size)},
+                              {align_up(range.end().value, page_size)});
+}
+
 } // namespace baton

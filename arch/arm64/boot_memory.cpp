@@ -59,10 +59,9 @@ PhysRange take_pages(u64 size) {
     return *pages;
 }
 
-using Guards = StaticVector<PhysRange, 2 * max_cpus + 1>;
-
-/// Too large for a stack.
-constinit Guards guards{};
+/// Left out of the EL2 map: guard pages, two for each CPU and one for the boot stack, and what
+/// nobody may map, for even a speculative access to it can be an error. Too large for a stack.
+constinit StaticVector<PhysRange, 2 * max_cpus + 1 + 64> unmapped{};
 
 void lay_out_cpus() {
     Hypervisor& baton = hypervisor();
@@ -78,9 +77,8 @@ void lay_out_cpus() {
         cpu->mpidr = baton.platform.cpus[i].mpidr;
         cpu->stack_top = (stack + stack_size).value;
         cpu->emergency_stack_top = (emergency + emergency_stack_size).value;
-        // Two for each CPU and one for the boot stack: never full.
-        (void)guards.push({guard, page_size});
-        (void)guards.push({second_guard, page_size});
+        (void)unmapped.push({guard, page_size});
+        (void)unmapped.push({second_guard, page_size});
     }
     baton.cpus = {first, count};
 
@@ -163,8 +161,13 @@ void lay_out_pool() {
     const PhysRange el2_tables = take_pages(el2_table_pages * page_size);
     lay_out_cpus();
     lay_out_roots();
-    (void)guards.push(image::boot_stack_guard());
-    if (auto built = build_el2_map(el2_tables, {guards.data(), guards.size()}); !built) {
+    (void)unmapped.push(image::boot_stack_guard());
+    for (const ReservedRange& reserved : hypervisor().platform.reserved) {
+        if (reserved.no_map) {
+            (void)unmapped.push(whole_pages(reserved.range));
+        }
+    }
+    if (auto built = build_el2_map(el2_tables, {unmapped.data(), unmapped.size()}); !built) {
         log::line("EL2 map: {}", describe(built.error()));
         refuse_to_boot("Baton cannot map this machine");
     }

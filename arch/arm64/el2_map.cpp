@@ -18,11 +18,6 @@ alignas(page_size) constinit std::array<u8, early_table_pages * page_size> early
 
 constinit std::optional<Stage1> early_map{};
 
-PhysRange whole_pages(PhysRange range) {
-    return PhysRange::between({align_down(range.begin.value, page_size)},
-                              {align_up(range.end().value, page_size)});
-}
-
 bool every_cpu_has_bti() { return ID_AA64PFR1_EL1::bti(read<ID_AA64PFR1_EL1>()) != 0; }
 
 /// In the order in which they go in: a later region wins where two overlap.
@@ -92,7 +87,7 @@ bool map_early(PhysRange range, HypMemory memory) {
     return !early_map || early_map->map({whole_pages(range), memory}).has_value();
 }
 
-Result<void> build_el2_map(PhysRange tables, std::span<const PhysRange> stack_guards) {
+Result<void> build_el2_map(PhysRange tables, std::span<const PhysRange> unmapped) {
     Hypervisor& baton = hypervisor();
     regions.clear();
     for (const PhysRange& ram : baton.platform.ram) {
@@ -109,7 +104,7 @@ Result<void> build_el2_map(PhysRange tables, std::span<const PhysRange> stack_gu
         return std::unexpected(format.error());
     }
     baton.map.emplace(*format, tables);
-    if (auto built = baton.map->build({regions.data(), regions.size()}, stack_guards); !built) {
+    if (auto built = baton.map->build({regions.data(), regions.size()}, unmapped); !built) {
         return built;
     }
     install(baton.map->translation());

@@ -18,8 +18,8 @@ bool map_early(PhysRange range, HypMemory memory);
 /// The second: all that Baton needs while it runs. Image, RAM, the devices that it drives; guard
 /// pages under every stack. The boot CPU goes onto it; secondaries
 /// find it in their PerCpu.
-/// @param stack_guards pages to leave unmapped
+/// @param unmapped whole pages to leave out
 /// Errors: no_room, unsupported, bad_range.
-Result<void> build_el2_map(PhysRange tables, std::span<const PhysRange> stack_guards);
+Result<void> build_el2_map(PhysRange tables, std::span<const PhysRange> unmapped);
 
 } // namespace baton::arm64

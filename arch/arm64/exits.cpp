@@ -39,6 +39,7 @@ void handle_call(GuestFrame& frame) {
     const GuestCall call{.function = static_cast<u32>(frame.x[0]),
                          .arguments = {frame.x[1], frame.x[2], frame.x[3]}};
     frame.x[0] = static_cast<u64>(guest_call(hypervisor().vm, call));
+    answer_kicks(); // The call may have waited, and taken kicks that were meant for the guest.
 }
 
 /// ISS of a trapped MSR, MRS or system instruction (Arm ARM D19.2.37).
@@ -152,11 +153,8 @@ extern "C" void handle_guest_sync(GuestFrame* frame) {
 }
 
 extern "C" void handle_guest_irq(GuestFrame*) {
-    if (!take_interrupts().kick) {
-        return;
-    }
-    hypervisor().vm.answer_kick();
-    hypervisor().vgic.flush(this_cpu().vgic);
+    take_interrupts();
+    answer_kicks();
 }
 
 // The guest's devices are passed through, so a bus error is its own: it takes it as a virtual

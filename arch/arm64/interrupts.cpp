@@ -6,19 +6,32 @@
 
 namespace baton::arm64 {
 
-Vgic::OwnInterrupts take_interrupts() {
+void take_interrupts() {
     auto& vgic = hypervisor().vgic;
-    auto& self = this_cpu().vgic;
-    const auto came = vgic.handle_interrupts(self);
+    PerCpu& self = this_cpu();
+    const auto came = vgic.handle_interrupts(self.vgic);
     if (came.timer) {
         write_raw<CNTHP_CTL_EL2>(0);
         isb(); // Its line is low before the interrupt can be signalled again.
-        vgic.timer_done(self);
+        vgic.timer_done(self.vgic);
     }
-    if (came.kick && panicking()) {
-        stop_for_panic();
+    if (came.kick) {
+        self.kicked = true;
+        if (panicking()) {
+            stop_for_panic();
+        }
     }
-    return came;
+}
+
+void answer_kicks() {
+    PerCpu& self = this_cpu();
+    if (!self.kicked) {
+        return;
+    }
+    self.kicked = false;
+    Hypervisor& baton = hypervisor();
+    baton.vm.answer_kick();
+    baton.vgic.flush(self.vgic);
 }
 
 } // namespace baton::arm64

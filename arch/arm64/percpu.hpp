@@ -29,6 +29,8 @@ struct alignas(64) PerCpu {
     std::atomic<bool> running{false}; ///< it came up
     /// The last handover since which its redistributor has held nothing of an older kernel.
     u64 clean_since = 0;
+    /// A kick was taken, and what it was sent for may not have been looked for yet.
+    bool kicked = false;
     u64 denied_accesses = 0; ///< of the guest, answered with an external abort
 
     VgicCpu vgic;

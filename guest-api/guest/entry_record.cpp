@@ -53,8 +53,7 @@ static_assert(std::size(table) <= max_reset_registers);
 
 std::span<const ResetRegister> reset_registers() {
     const u64 pmu = ID_AA64DFR0_EL1::pmu(read<ID_AA64DFR0_EL1>());
-    return std::span{table}.first(std::size(table) -
-                                  (pmu == 0 || pmu == 15 ? pmu_registers : 0));
+    return std::span{table}.first(std::size(table) - (pmu == 0 || pmu == 15 ? pmu_registers : 0));
 }
 
 void record_registers(EntryRecord& record) {

@@ -37,10 +37,13 @@ extern "C" char leave_fault[];
 
 extern "C" void handle_exception(Frame& frame, Kind kind) {
     switch (kind) {
-    case Kind::irq: return gic::handle_irq();
-    case Kind::fiq: return gic::handle_fiq();
+    case Kind::irq:
+        return gic::handle_irq();
+    case Kind::fiq:
+        return gic::handle_fiq();
     case Kind::synchronous:
-    case Kind::serror: break;
+    case Kind::serror:
+        break;
     }
     Recovery* recovery = this_cpu().recovery;
     if (recovery == nullptr) {

@@ -4,6 +4,7 @@
 #include <libfdt.h>
 
 #include <algorithm>
+#include <array>
 
 namespace baton::guest {
 
@@ -27,9 +28,7 @@ bool use_dtb(const void* dtb) {
     return fdt_check_header(dtb) == 0;
 }
 
-PhysRange dtb_range() {
-    return {{reinterpret_cast<u64>(the_dtb)}, fdt_totalsize(the_dtb)};
-}
+PhysRange dtb_range() { return {{reinterpret_cast<u64>(the_dtb)}, fdt_totalsize(the_dtb)}; }
 
 std::optional<PhysRange> memory_reservation(unsigned at) {
     if (at >= static_cast<unsigned>(fdt_num_mem_rsv(the_dtb))) {
@@ -40,14 +39,27 @@ std::optional<PhysRange> memory_reservation(unsigned at) {
     return PhysRange::make({begin}, size);
 }
 
-std::optional<Node> Node::make(int offset) {
-    return offset < 0 ? std::nullopt : std::optional{Node{offset}};
+std::optional<Node> Node::make(int offset, int parent) {
+    return offset < 0 ? std::nullopt : std::optional{Node{offset, parent}};
 }
 
 std::optional<Node> Node::at_path(const char* path) { return make(fdt_path_offset(the_dtb, path)); }
 
 std::optional<Node> Node::compatible_with(const char* name) {
-    return make(fdt_node_offset_by_compatible(the_dtb, -1, name));
+    std::array<int, 8> ancestors{};
+    int depth = 0;
+    for (int node = fdt_next_node(the_dtb, -1, &depth); node >= 0;
+         node = fdt_next_node(the_dtb, node, &depth)) {
+        const auto level = static_cast<usize>(depth);
+        if (level < ancestors.size()) {
+            ancestors[level] = node;
+        }
+        if (fdt_node_check_compatible(the_dtb, node, name) == 0) {
+            return make(node,
+                        0 < level && level <= ancestors.size() ? ancestors[level - 1] : unknown);
+        }
+    }
+    return std::nullopt;
 }
 
 std::optional<Node> Node::console() {
@@ -61,9 +73,13 @@ std::optional<Node> Node::console() {
     return make(fdt_path_offset_namelen(the_dtb, path.data(), static_cast<int>(length)));
 }
 
-std::optional<Node> Node::first_child() const { return make(fdt_first_subnode(the_dtb, offset_)); }
+std::optional<Node> Node::first_child() const {
+    return make(fdt_first_subnode(the_dtb, offset_), offset_);
+}
 
-std::optional<Node> Node::next_sibling() const { return make(fdt_next_subnode(the_dtb, offset_)); }
+std::optional<Node> Node::next_sibling() const {
+    return make(fdt_next_subnode(the_dtb, offset_), parent_);
+}
 
 std::string_view Node::text(const char* property) const {
     int length;
@@ -84,7 +100,7 @@ std::optional<u64> Node::number(const char* property) const {
 }
 
 std::optional<PhysRange> Node::reg(unsigned at) const {
-    const int parent = fdt_parent_offset(the_dtb, offset_);
+    const int parent = parent_ != unknown ? parent_ : fdt_parent_offset(the_dtb, offset_);
     const int address_cells = fdt_address_cells(the_dtb, parent);
     const int size_cells = fdt_size_cells(the_dtb, parent);
     int length;

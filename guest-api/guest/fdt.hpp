@@ -31,9 +31,11 @@ class Node {
     bool enabled() const;
 
   private:
-    explicit Node(int offset) : offset_{offset} {}
-    static std::optional<Node> make(int offset);
+    static constexpr int unknown = -1;
+    explicit Node(int offset, int parent) : offset_{offset}, parent_{parent} {}
+    static std::optional<Node> make(int offset, int parent = unknown);
     int offset_;
+    int parent_; ///< or unknown: libfdt finds it by a walk from the root
 };
 
 /// False if `dtb` is none that libfdt can read.

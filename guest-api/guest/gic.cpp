@@ -5,6 +5,7 @@
 #include "guest-api/guest/check.hpp"
 #include "guest-api/guest/fdt.hpp"
 #include "guest-api/guest/timer.hpp"
+#include "hyp/static_vector.hpp"
 
 namespace baton::guest::gic {
 
@@ -40,6 +41,7 @@ constexpr u64 frame_size = 64 * KiB;
 constexpr u32 wait_ms = 1000;
 
 Frame32 distributor;
+StaticVector<PhysRange, 8> redistributor_regions;
 std::array<Handler, 1020> handlers;
 
 std::array<InterruptState, 32> found;
@@ -57,9 +59,7 @@ Frame32 frame_of(u32 intid) {
 
 u32 bit_of(u32 intid) { return u32{1} << (intid % 32); }
 
-void write_bit(Gic32 reg, u32 intid) {
-    frame_of(intid).write(reg, bit_of(intid), intid / 32 * 4);
-}
+void write_bit(Gic32 reg, u32 intid) { frame_of(intid).write(reg, bit_of(intid), intid / 32 * 4); }
 
 bool read_bit(Gic32 reg, u32 intid) {
     return (frame_of(intid).read(reg, intid / 32 * 4) & bit_of(intid)) != 0;
@@ -76,10 +76,9 @@ void write_field(Gic32 reg, u32 intid, u32 width, u32 value) {
 }
 
 InterruptState state_of(const Frame32& frame, u32 block) {
-    InterruptState state{frame.read(Gic32::ISENABLER, block * 4),
-                         frame.read(Gic32::ISPENDR, block * 4),
-                         frame.read(Gic32::ISACTIVER, block * 4),
-                         frame.read(Gic32::IGROUPR, block * 4), 0};
+    InterruptState state{
+        frame.read(Gic32::ISENABLER, block * 4), frame.read(Gic32::ISPENDR, block * 4),
+        frame.read(Gic32::ISACTIVER, block * 4), frame.read(Gic32::IGROUPR, block * 4), 0};
     for (u32 i = 0; i < 8; i++) {
         state.any_priority |= frame.read(Gic32::IPRIORITYR, block * 32 + i * 4);
     }
@@ -99,16 +98,11 @@ void quiesce(const Frame32& frame, u32 block) {
 
 /// The redistributor whose affinity is this CPU's.
 std::optional<PhysAddr> find_redistributor() {
-    const auto node = Node::compatible_with("arm,gic-v3");
     // GICR_TYPER has the affinity in the order Aff3.Aff2.Aff1.Aff0, without MPIDR's gap.
     const u64 mpidr = this_cpu().mpidr;
     const u64 affinity = (mpidr >> 8 & 0xff00'0000) | (mpidr & 0x00ff'ffff);
-    for (u32 region = 0; region < node->number("#redistributor-regions").value_or(1); region++) {
-        const auto range = node->reg(1 + region);
-        if (!range) {
-            break;
-        }
-        for (PhysAddr at = range->begin; at < range->end();) {
+    for (const PhysRange& region : redistributor_regions) {
+        for (PhysAddr at = region.begin; at < region.end();) {
             const u64 typer = Redistributor{at}.read(Gicr64::TYPER);
             if (typer >> 32 == affinity) {
                 return at;
@@ -123,8 +117,7 @@ std::optional<PhysAddr> find_redistributor() {
 }
 
 void wake_redistributor(const Redistributor& redistributor) {
-    redistributor.write(Gicr32::WAKER,
-                        redistributor.read(Gicr32::WAKER) & ~WAKER_ProcessorSleep);
+    redistributor.write(Gicr32::WAKER, redistributor.read(Gicr32::WAKER) & ~WAKER_ProcessorSleep);
     require("GICR_WAKER.ChildrenAsleep clears", wait_until(wait_ms, [&] {
                 return (redistributor.read(Gicr32::WAKER) & WAKER_ChildrenAsleep) == 0;
             }));
@@ -176,6 +169,12 @@ void init_distributor() {
         end();
     }
     distributor = Frame32{reg->begin};
+    const u64 regions = node->number("#redistributor-regions").value_or(1);
+    for (u32 i = 0; i < regions; i++) {
+        if (const auto region = node->reg(1 + i)) {
+            (void)redistributor_regions.push(*region);
+        }
+    }
     found_control = distributor.read(Gic32::CTLR);
     for (u32 block = 1; block < interrupt_count() / 32; block++) {
         found[block] = state_of(distributor, block);
@@ -254,9 +253,7 @@ void send_sgi_list(u32 sgi, const Cpu& like, u16 targets, u32 range) {
     send<ICC_SGI1R_EL1>(sgi_cluster(like.mpidr) | u64{sgi} << 24 | u64{range} << 44 | targets);
 }
 
-void send_sgi_to_others(u32 sgi) {
-    send<ICC_SGI1R_EL1>(ICC_SGI1R_EL1::IRM.value | u64{sgi} << 24);
-}
+void send_sgi_to_others(u32 sgi) { send<ICC_SGI1R_EL1>(ICC_SGI1R_EL1::IRM.value | u64{sgi} << 24); }
 
 void handle_irq() { handle<ICC_IAR1_EL1, ICC_EOIR1_EL1>(); }
 void handle_fiq() { handle<ICC_IAR0_EL1, ICC_EOIR0_EL1>(); }

@@ -11,4 +11,3 @@
 #define FRAME_SP 248
 #define FRAME_ELR 256
 #define FRAME_ESR 272
-

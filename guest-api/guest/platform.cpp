@@ -108,7 +108,7 @@ void read_platform() {
         the_platform.conduit = Conduit::smc;
     }
     if (const auto timer = Node::compatible_with("arm,armv8-timer")) {
-        for (u32 i = 0; u32& intid : the_platform.timer_interrupts) {
+        for (u32 i = 0; u32 & intid : the_platform.timer_interrupts) {
             intid = timer->interrupt(i++).value_or(0);
         }
     }

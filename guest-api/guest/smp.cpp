@@ -83,9 +83,7 @@ Cpu* read_cpus() {
     return self;
 }
 
-u32 enabled_cpus() {
-    return static_cast<u32>(std::ranges::distance(enabled()));
-}
+u32 enabled_cpus() { return static_cast<u32>(std::ranges::distance(enabled())); }
 
 u64 patience() { return 5'000 + 200 * u64{cpu_count}; }
 
@@ -106,8 +104,8 @@ bool start_all() {
     for (Cpu& cpu : cpus()) {
         if (cpu.enabled && !cpu.online) {
             const psci::Status status = start(cpu);
-            refused += !require("CPU_ON succeeds", status == psci::Status::success,
-                                "CPU {}: {}", cpu.index, static_cast<std::int64_t>(status));
+            refused += !require("CPU_ON succeeds", status == psci::Status::success, "CPU {}: {}",
+                                cpu.index, static_cast<std::int64_t>(status));
         }
     }
     const auto missing = [](const Cpu& cpu) { return cpu.enabled && !cpu.online; };

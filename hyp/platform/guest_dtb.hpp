@@ -35,7 +35,8 @@ struct GuestDtb {
 /// Builds the DTB in `buffer`.
 /// @param firmware the DTB that Baton got, unchanged, already accepted by parse_platform
 /// @param buffer 8-byte aligned; may not overlap `firmware`
-/// Errors: bad_dtb, no_room (buffer too small, or the result larger than max_dtb_size).
+/// Errors: bad_dtb, too_many (nesting, MSI controllers), no_room (buffer too small, or the result
+/// larger than max_dtb_size).
 ///
 /// What differs from the firmware's: /memory has what of `request.memory` lay in it; /chosen has
 /// the request's bootargs, initrd and seed, and no modules and no EFI tables; PSCI is called by

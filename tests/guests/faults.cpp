@@ -23,10 +23,14 @@ void load(u64 address) { asm volatile("ldr x9, [%0]" ::"r"(address) : "x9", "mem
 /// With a syndrome that names the register (ISV) and without.
 constexpr Access accesses[] = {
     {"ldr", load, false},
-    {"ldrb", [](u64 at) { asm volatile("ldrb w9, [%0]" ::"r"(at) : "x9"); }, false},
-    {"ldp", [](u64 at) { asm volatile("ldp x9, x10, [%0]" ::"r"(at) : "x9", "x10"); }, false},
-    {"ldr, post-indexed", [](u64 at) { asm volatile("ldr x9, [%0], #8" : "+r"(at)::"x9"); }, false},
-    {"ldxr", [](u64 at) { asm volatile("ldxr x9, [%0]\n clrex" ::"r"(at) : "x9"); }, false},
+    {"ldrb", [](u64 at) { asm volatile("ldrb w9, [%0]" ::"r"(at)
+                                       : "x9"); }, false},
+    {"ldp", [](u64 at) { asm volatile("ldp x9, x10, [%0]" ::"r"(at)
+                                      : "x9", "x10"); }, false},
+    {"ldr, post-indexed", [](u64 at) { asm volatile("ldr x9, [%0], #8"
+                                                    : "+r"(at)::"x9"); }, false},
+    {"ldxr", [](u64 at) { asm volatile("ldxr x9, [%0]\n clrex" ::"r"(at)
+                                       : "x9"); }, false},
     {"str", [](u64 at) { asm volatile("str xzr, [%0]" ::"r"(at)); }, true},
     {"stp", [](u64 at) { asm volatile("stp xzr, xzr, [%0]" ::"r"(at)); }, true},
 };

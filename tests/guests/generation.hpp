@@ -27,9 +27,9 @@ struct Generation {
 
     u64 magic;
     u64 number;
-    u64 failed; ///< checks, in all generations so far
+    u64 failed;               ///< checks, in all generations so far
     u64 caller, other_caller; ///< the affinities that may have called reset
-    u64 image; ///< `name` of the last image that ran
+    u64 image;                ///< `name` of the last image that ran
     std::array<ImageDigest, 8> digests;
     /// Of a cold boot: number 0 on its boot CPU.
     std::array<u64, max_reset_registers> registers;
@@ -49,7 +49,8 @@ static_assert(sizeof(Generation) <= page_size);
 /// to the next, slots, is made of whole such blocks. `at` = 0 is the highest.
 inline u64 shared_page(u32 at) {
     const PhysRange first = platform().memory[0];
-    const u64 top = std::min(first.end().value, align_down(first.begin.value, block_size) + block_size);
+    const u64 top =
+        std::min(first.end().value, align_down(first.begin.value, block_size) + block_size);
     u64 page = option_number("state", top - page_size);
     while (platform().is_used({{page}, page_size})) {
         page -= page_size;

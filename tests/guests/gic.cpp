@@ -147,7 +147,8 @@ void enable_and_pending_bits() {
         if (intid >= gic::first_ppi) {
             fire(intid);
             gic::clear_pending(intid);
-            check("pending, then cleared: does not come", !gic::is_pending(intid) && nothing_comes());
+            check("pending, then cleared: does not come",
+                  !gic::is_pending(intid) && nothing_comes());
             gic::set_active(intid);
             fire(intid);
             good = gic::is_active(intid) && gic::is_pending(intid) && nothing_comes();

@@ -50,7 +50,7 @@ void leave_everything() {
         gic::enable(sgi);
         gic::send_sgi(sgi, this_cpu());
     }
-    wait_until(10, [] { return read_raw<ICC_HPPIR1_EL1>() == served_sgi; });
+    wait_until(10, [] { return read_raw<ICC_HPPIR1_EL1>() != gic::spurious; });
     (void)gic::acknowledge();
 
     for (const u32 timer : {PhysicalTimer::intid(), VirtualTimer::intid()}) {

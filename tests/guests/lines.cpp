@@ -186,7 +186,8 @@ void storm() {
         PhysicalTimer::arm_in_us(200);
         for (u32 i = 1; i <= pings; i++) {
             gic::send_sgi(ping_sgi, next);
-            require("each SGI arrives", wait_until(patience(), [&] { return taken[next.index] == i; }),
+            require("each SGI arrives",
+                    wait_until(patience(), [&] { return taken[next.index] == i; }),
                     "{} of {} on CPU {}", taken[next.index].load(), i, next.index);
         }
         wait_until(patience(), [] { return ticks[this_cpu().index] != 0; });

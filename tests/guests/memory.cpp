@@ -109,8 +109,7 @@ void chosen() {
         modules += child->text("compatible") == "multiboot,module";
     }
     check("no boot module is left in /chosen", modules == 0, "{}", modules);
-    check("no CPU has an idle state",
-          !Node::at_path("/cpus/idle-states") || !above_baton());
+    check("no CPU has an idle state", !Node::at_path("/cpus/idle-states") || !above_baton());
 }
 
 } // namespace

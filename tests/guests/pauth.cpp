@@ -48,8 +48,8 @@ Outcome use_key() {
         const u64 signature = sign(pointer, modifier);
         (void)psci::call(psci::Function::version);
         outcome.signed_pointers += signature != pointer;
-        outcome.authentic += sign(pointer, modifier) == signature &&
-                             authenticate(signature, modifier) == pointer;
+        outcome.authentic +=
+            sign(pointer, modifier) == signature && authenticate(signature, modifier) == pointer;
         // A wrong modifier gives a wrong pointer, or with FEAT_FPAC a fault.
         u64 result = 0;
         const Fault fault = fault_of([&] { result = authenticate(signature, modifier + 1); });

@@ -83,7 +83,7 @@ void registers_survive(Conduit conduit) {
     for (const u64 function : {id(Function::version), id(Function::affinity_info),
                                id(Function::cpu_on), SMCCC_VERSION, u64{0xc600'5a5a}}) {
         Registers registers;
-        for (u64 i = 0; u64& x : registers) {
+        for (u64 i = 0; u64 & x : registers) {
             x = 0x1111'0000'2222'0000 + i++;
         }
         registers[0] = function;

@@ -3,8 +3,8 @@
 // Every CPU comes up, goes and comes again through PSCI, and PSCI tells the truth about it.
 // Options: rounds=N, bare.
 
-#include "guest-api/guest/mmu.hpp"
 #include "guest-api/guest/smp.hpp"
+#include "guest-api/guest/mmu.hpp"
 
 namespace baton::guest {
 
@@ -86,10 +86,15 @@ void race_for(Cpu& target, u64 rounds) {
             ready++;
             wait_until(patience(), [&] { return ready == runners; });
             switch (call_cpu_on(target)) {
-            case Status::success: won++; break;
+            case Status::success:
+                won++;
+                break;
             case Status::already_on:
-            case Status::on_pending: lost++; break;
-            default: wrong++;
+            case Status::on_pending:
+                lost++;
+                break;
+            default:
+                wrong++;
             }
         });
         came &= wait_until(patience(), [&] { return target.online.load(); });

@@ -111,9 +111,13 @@ void on_and_off(const Cpu& partner) {
 
 [[noreturn]] void wait_for_reset(Mode mode) {
     switch (mode) {
-    case Mode::spin: spin_masked();
-    case Mode::off: ready++; leave();
-    case Mode::wfi: until_reset([] {});
+    case Mode::spin:
+        spin_masked();
+    case Mode::off:
+        ready++;
+        leave();
+    case Mode::wfi:
+        until_reset([] {});
     case Mode::storm:
         gic::enable(storm_sgi);
         gic::enable(PhysicalTimer::intid());
@@ -141,8 +145,9 @@ void on_and_off(const Cpu& partner) {
     asm volatile("msr daifset, #0xf");
     leave_spis();
     leave_everything();
-    const std::int64_t status = option("reset2") && number % 2 != 0 ? psci::call(psci::Function::system_reset2)
-                                                           : psci::call(psci::Function::system_reset);
+    const std::int64_t status = option("reset2") && number % 2 != 0
+                                    ? psci::call(psci::Function::system_reset2)
+                                    : psci::call(psci::Function::system_reset);
     check("SYSTEM_RESET does not return", false, "{}", status);
     end();
 }

@@ -35,8 +35,10 @@ bool is_refusal(u64 exception_class) {
     case ec_fp:
     case ec_sysreg:
     case ec_sve:
-    case ec_sme: return true;
-    default: return false;
+    case ec_sme:
+        return true;
+    default:
+        return false;
     }
 }
 

@@ -174,7 +174,8 @@ end_guest:
         }
     :: atomic { execs > 0 -> execs--; in_guest[me] = false; goto exec }
     :: atomic { offs > 0 -> offs--; in_guest[me] = false; goto cpu_off }
-    :: atomic { ons > 0 -> ons--; in_guest[me] = false; select(target : 0 .. CPUS - 1) }; goto cpu_on
+    :: atomic { ons > 0 -> ons--; select(target : 0 .. CPUS - 1); in_guest[me] = false };
+        goto cpu_on
     :: atomic { nevers > 0 -> nevers--; goto end_stuck }
     fi;
 

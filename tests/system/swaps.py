@@ -1,25 +1,37 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`reboot` swaps Debian's kernels, with the disk's files intact, every CPU online and no new warning."""
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 
 from build import baton_image
 from console import Console
 from linux import (check_disk, check_files, check_network, devices, linux, make_disk, power_off, release, wait_linux,
                    warnings)
 from machine import Machine
+from paths import BUILD
 from report import handovers
 from testing import Test, expect
 
 KERNELS = ("6.1", "6.12")
 
 
-def cold_warnings(series: str, cpus: int, options: str, log: Path) -> set[str]:
+COLD_BOOT = Lock()
+
+
+def cold_warnings(series: str, cpus: int) -> set[str]:
     """What the kernel warns of when it is the first one above Baton."""
-    disk = make_disk(log.with_suffix(".cold.img"))
-    machine = Machine([linux(series)], baton_image("debug"), options, cpus, reset_ends=True, extra=devices("pci", disk))
-    with Console(machine, log.with_suffix(f".cold-{series}.log")) as console:
+    with COLD_BOOT:
+        return cold_boot(series, cpus)
+
+
+@cache
+def cold_boot(series: str, cpus: int) -> set[str]:
+    log = BUILD / "log" / f"system-swap-cold-{series}-{cpus}.log"
+    disk = make_disk(log.with_suffix(".img"))
+    machine = Machine([linux(series)], baton_image("debug"), cpus=cpus, reset_ends=True, extra=devices("pci", disk))
+    with Console(machine, log) as console:
         shell = wait_linux(console, series, cpus)
         found = warnings(shell)
         power_off(console, shell)
@@ -29,7 +41,7 @@ def cold_warnings(series: str, cpus: int, options: str, log: Path) -> set[str]:
 
 def swaps(count: int, cpus: int, log: Path, options: str = "", bus: str = "pci", walk: str = "parallel") -> None:
     """6.1 -> 6.12 -> 6.1 … count times; each life checks what the one before it wrote, and writes anew."""
-    expected = {series: cold_warnings(series, cpus, options, log) for series in KERNELS}
+    expected = {series: cold_warnings(series, cpus) for series in KERNELS}
     disk = make_disk(log.with_suffix(".img"))
     machine = Machine([linux(series) for series in KERNELS], baton_image("debug"),
                       f"baton.rotate baton.report {options}".strip(), cpus, reset_ends=True, extra=devices(bus, disk))

@@ -2,6 +2,7 @@
 #include "tests/unit/lifecycle_vm.hpp"
 
 #include <barrier>
+#include <chrono>
 #include <doctest/doctest.h>
 #include <latch>
 
@@ -96,6 +97,11 @@ TEST_CASE("each phase sees what the phase before did, also without a kick in bet
         TestVm vm{8, {.serial = serial}};
         vm.start_all(0);
         vm.dawdle();
+        vm.before_gather = [&] {
+            for (u32 cpu = 0; cpu < vm.size; cpu++) {
+                vm.demand(vm.record(cpu).drained == 1, "every CPU is drained");
+            }
+        };
         vm.before_take_down = [&] { vm.demand(vm.kernel == 1, "the memory is switched"); };
         vm.exec(3);
         CHECK(vm.violations == 0);
@@ -215,4 +221,28 @@ TEST_CASE("settle waits until the last kernel's CPUs are idle_dead") {
         CHECK(result == Result<>{std::unexpected{Error::busy}});
         CHECK(vm.state(0) == State::idle_dead);
     }
+}
+
+TEST_CASE("who settles sees the last steps of the CPUs that left the old kernel") {
+    TestVm vm{2};
+    vm.cpu_on(0, 1);
+    int plain = 0;
+    std::atomic<bool> nearly_dead{false};
+    vm.before_take_down = [&] {
+        if (index(vm.self()) == 1) {
+            plain = 1;
+            nearly_dead.store(true, std::memory_order_relaxed);
+        }
+    };
+    vm.on(0, [&] {
+        const Next next = vm.lifecycle.exec();
+        while (!nearly_dead.load(std::memory_order_relaxed)) {
+            std::this_thread::yield();
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds{2});
+        vm.demand(vm.lifecycle.settle().has_value(), "CPU 1 is idle_dead");
+        vm.demand(plain == 1, "its steps are done");
+        return next;
+    });
+    CHECK(vm.violations == 0);
 }

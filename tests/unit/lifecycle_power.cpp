@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "tests/unit/lifecycle_vm.hpp"
 
-#include <chrono>
 #include <doctest/doctest.h>
 #include <latch>
 
@@ -115,30 +114,6 @@ TEST_CASE("CPU_ON waits for a CPU that is on its way down") {
         CHECK(vm.state(0) == State::idle_dead);
         CHECK(vm.state(2) == State::online);
     }
-}
-
-TEST_CASE("who starts a CPU sees its last steps done") {
-    TestVm vm{2};
-    vm.cpu_on(0, 1);
-    int plain = 0;
-    std::atomic<bool> nearly_off{false};
-    vm.before_take_down = [&] {
-        plain = 1;
-        nearly_off.store(true, std::memory_order_relaxed);
-    };
-    vm.post(1, [&] { return vm.lifecycle.cpu_off(); });
-    vm.post(0, [&] {
-        while (!nearly_off.load(std::memory_order_relaxed)) {
-            std::this_thread::yield();
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds{2});
-        Next next{};
-        vm.demand(vm.call_cpu_on(1, next) == CpuOn::success, "CPU 1 is idle_dead");
-        vm.demand(plain == 1, "its steps are done");
-        return next;
-    });
-    vm.rest();
-    CHECK(vm.violations == 0);
 }
 
 TEST_CASE("a CPU that was started but never reached the guest is an AP like any other") {

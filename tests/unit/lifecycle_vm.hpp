@@ -140,6 +140,7 @@ class TestVm : public ThreadMachine {
     std::vector<CpuId> fenced; ///< plain: by one boot CPU after another
 
     std::function<void()> before_drain;     ///< runs in the first drain step
+    std::function<void()> before_gather;    ///< runs in the first gather step
     std::function<void()> before_take_down; ///< runs in the first take_down step
     std::function<Next()> behaviour;        ///< one turn of a busy guest; else it idles
 
@@ -251,6 +252,9 @@ inline void TestVm::step_timer(Machine& machine) {
 inline void TestVm::step_dma(Machine& machine) {
     TestVm& vm = static_cast<TestVm&>(machine);
     vm.here().steps.emplace_back("dma");
+    if (vm.before_gather) {
+        vm.before_gather();
+    }
     const u64 handover = vm.lifecycle.trace(vm.self()).epoch;
     for (u32 cpu = 0; cpu < vm.size; cpu++) {
         Record& record = vm.record(cpu);

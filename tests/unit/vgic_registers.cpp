@@ -174,6 +174,7 @@ TEST_CASE("pending and active can be cleared while list registers hold the inter
     baton.set_bit(0, ispendr, 50);
     baton.set_bit(0, icactiver, 50); // pending, not active: no effect
     CHECK(baton.get_bit(0, ispendr, 50));
+    CHECK(baton.gic.at(0, 50).active);
     baton.set_bit(0, icpendr, 50);
     CHECK_FALSE(baton.get_bit(0, ispendr, 50));
     CHECK(baton.acknowledge(0) == spurious);

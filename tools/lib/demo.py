@@ -43,6 +43,7 @@ class Progress:
     def __init__(self):
         self._start = self._last = time.monotonic()
         self._live = sys.stdout.isatty()
+        self._line = ""
 
     def say(self, text: str) -> None:
         self._clear()
@@ -50,7 +51,8 @@ class Progress:
         print(f"[{self._last - self._start:6.1f} s] {text}", flush=True)
 
     def guest(self, text: str) -> None:
-        lines = [line for line in text.splitlines() if line.strip()]
+        *whole, self._line = (self._line + text).split("\n")
+        lines = [line for line in whole if line.strip()]
         if not lines:
             return
         if self._live:

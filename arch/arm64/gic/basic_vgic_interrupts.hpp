@@ -31,9 +31,6 @@ auto BasicVgic<Machine>::handle_interrupts(Cpu& cpu) -> OwnInterrupts {
             hardware.deactivate(intid);
         }
     }
-    if (cpu.interface_.is_constrained()) {
-        cpu.interface_.fill(banks(cpu));
-    }
     return came;
 }
 

@@ -110,11 +110,6 @@ class VirtualInterface {
             update();
         }
     }
-    /// Something waits for room in the list registers: `fill` may find it.
-    bool is_constrained() const {
-        return mask_ != mask_nothing || maintenance_ != Maintenance{} || !set_aside_.empty();
-    }
-
     HeldInterrupts held(u32 bank) const {
         HeldInterrupts held = list_.of_bank(bank);
         held.active |= set_aside_.of_bank(bank);
@@ -330,6 +325,10 @@ class VirtualInterface {
     }
 
     // What may come in, and what is to be told.
+
+    bool is_constrained() const {
+        return mask_ != mask_nothing || maintenance_ != Maintenance{} || !set_aside_.empty();
+    }
 
     /// By what the list registers hold now.
     void update() {
