@@ -23,7 +23,11 @@ void empty_list_registers(Machine&) {
     }
 }
 
-void silence_interrupts(Machine&) { hypervisor().vgic.gather(this_cpu().vgic); }
+void silence_interrupts(Machine&) {
+    if (!hypervisor().vgic.gather(this_cpu().vgic)) {
+        log::line("warning: the Distributor did not take its reset in time");
+    }
+}
 
 /// A device that does not stop is named in the log: the next kernel's memory is not safe from it.
 void stop_dma(Machine&) {
@@ -43,7 +47,9 @@ void reset_redistributor(Machine&) {
     Hypervisor& baton = hypervisor();
     PerCpu& self = this_cpu();
     self.clean_since = baton.vm.lifecycle().taken_down();
-    baton.vgic.take_down(self.vgic);
+    if (!baton.vgic.take_down(self.vgic)) {
+        log::line("warning: CPU {}: the Redistributor did not take its reset in time", self.id);
+    }
 }
 
 /// The old kernel's root is nowhere loaded after its last CPU has been here: it may be rebuilt for

@@ -20,6 +20,7 @@ void copy(PhysRange to, PhysRange from) {
 
 void ImageStore::init(const Setup& setup) {
     setup_ = setup;
+    seeds_.init({setup.platform->seed.data(), setup.platform->seed.size()});
     if (!setup.rotate) {
         return;
     }
@@ -39,14 +40,10 @@ const BootImage& ImageStore::in_turn() {
     return image;
 }
 
-Result<StagedImage> ImageStore::stage_first() {
-    const auto& seed = setup_.platform->seed;
-    return stage_boot_image(in_turn(), running_slot_, {seed.data(), seed.size()});
-}
+Result<StagedImage> ImageStore::stage_first() { return stage_boot_image(in_turn(), running_slot_); }
 
 Result<void> ImageStore::stage_next() {
-    // The firmware's entropy went to the first kernel: this one gets none (guest_dtb.hpp).
-    auto staged = stage_boot_image(in_turn(), 1 - running_slot_, {});
+    auto staged = stage_boot_image(in_turn(), 1 - running_slot_);
     if (!staged) {
         return std::unexpected(staged.error());
     }
@@ -68,8 +65,7 @@ Result<void> ImageStore::rotate() {
     return result;
 }
 
-Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slot,
-                                                 std::span<const std::byte> seed) {
+Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slot) {
     const auto info = parse_image(bytes_of(image.kernel), setup_.granules);
     if (!info) {
         return std::unexpected(info.error());
@@ -96,7 +92,7 @@ Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slo
     const GuestDtbRequest request{.memory = {memory->begin(), memory->end()},
                                   .bootargs = image.bootargs,
                                   .initrd = place->initrd,
-                                  .seed = seed};
+                                  .seed = seeds_.draw()};
     if (auto built =
             build_guest_dtb(setup_.firmware_dtb, request, bytes_of(place->dtb), staged.dtb_fields);
         !built) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hyp/kexec/image.hpp"
+#include "hyp/kexec/seed_source.hpp"
 #include "hyp/memory/layout.hpp"
 #include "hyp/platform/guest_dtb.hpp"
 #include "hyp/platform/platform.hpp"
@@ -65,11 +66,11 @@ class ImageStore {
     std::span<const PhysRange> kept_modules() const { return {kept_.data(), kept_.size()}; }
 
   private:
-    Result<StagedImage> stage_boot_image(const BootImage& image, u32 slot,
-                                         std::span<const std::byte> seed);
+    Result<StagedImage> stage_boot_image(const BootImage& image, u32 slot);
     const BootImage& in_turn();
 
     Setup setup_{};
+    SeedSource seeds_;
     StaticVector<PhysRange, 16> kept_;
     StaticVector<CpuId, max_cpus> excluded_;
     std::optional<StagedImage> staged_;

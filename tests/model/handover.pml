@@ -67,6 +67,7 @@ byte boot_cpu;
 /* Ghosts say what the protocol is for. No statement of the protocol reads them. */
 bool in_guest[CPUS];
 bool start_given[CPUS]; /* a CPU_ON succeeded, and the CPU has not started yet */
+bool given_up[CPUS];    /* a boot CPU has named and fenced it as lost */
 byte kernel;            /* epoch of the kernel whose memory is mapped */
 byte entered;           /* the last epoch whose kernel was entered by a boot CPU */
 byte boot_cpus;         /* between exec and entry */
@@ -113,13 +114,17 @@ inline enter_guest() {
 inline mark_lost(ap) {
 #ifdef BREAK_LOSS_WITHOUT_CAS
     if
-    :: not_yet_out(cpu[ap].state) -> cpu[ap].state = lost
+    :: not_yet_out(cpu[ap].state) ->
+        cpu[ap].state = lost;
+        given_up[ap] = true
     :: else
     fi
 #else
     atomic {
         if
-        :: not_yet_out(cpu[ap].state) -> cpu[ap].state = lost
+        :: not_yet_out(cpu[ap].state) ->
+            cpu[ap].state = lost;
+            given_up[ap] = true
         :: else
         fi
     }
@@ -154,7 +159,7 @@ end_park:
         if
         :: cpu[me].state == on_pending ->
             cpu[me].state = online;
-            assert(start_given[me]);
+            assert(start_given[me] && !given_up[me]);
             start_given[me] = false;
             enter_guest()
         :: else -> goto end_parked_for_ever
@@ -261,7 +266,7 @@ cpu_off:
         :: else -> goto end_parked_for_ever
         fi
     };
-    cpu[me].state = idle_dead;
+    atomic { cpu[me].state = idle_dead; assert(!given_up[me]) };
     goto park;
 
 /* --- Lifecycle::exec: the boot CPU -------------------------------------------------------------- */
@@ -282,7 +287,7 @@ exec:
     };
 
     /* Phase 1: drain */
-    atomic { boot_cpu = me; told_all = order_drain(gate.epoch) };
+    boot_cpu = me; /* no AP asks for it before it is told to drain */
 #ifdef SERIAL
     for_each_cpu(target)
         if
@@ -302,6 +307,7 @@ exec:
         fi;
     next_cpu(target);
 #else
+    told_all = order_drain(gate.epoch);
     kick_all_others();
     do
     :: gate.count == 1 -> break
@@ -392,6 +398,7 @@ join:
         :: gate.handover && gate.epoch == cpu[me].epoch + 1 ->
 #endif
             gate.count--;
+            assert(!given_up[me]);
             if
 #ifndef SERIAL
             :: gate.count > 1 -> goto arrived
@@ -410,7 +417,7 @@ arrived:
     :: told(me) >= order_take_down(cpu[me].epoch + 1) -> break
     :: else -> take_kick(me)
     od;
-    cpu[me].state = idle_dead;
+    atomic { cpu[me].state = idle_dead; assert(!given_up[me]) };
 #ifdef SERIAL
     kick(boot_cpu);
 #endif

@@ -199,10 +199,24 @@ TEST_CASE("a CPU that goes off gives its pending interrupts back") {
     CHECK(baton.acknowledge(0) == spurious);
     // Its SGI waits for it.
     baton.vgic->turn_on(baton.cpu(1));
-    baton.vgic->flush(baton.cpu(1));
     baton.gic.cpu(1).virtual_mask = 0xff;
     baton.gic.cpu(1).group1 = true;
     CHECK(baton.acknowledge(1) == 4);
+}
+
+TEST_CASE("SGIs sent to a CPU that is off do not outlive the kernel that sent them") {
+    Baton baton{2};
+    baton.start_guest(0);
+    baton.start_guest(1);
+    baton.vgic->turn_off(baton.cpu(1));
+    CHECK(baton.vgic->take_down(baton.cpu(1)));
+    baton.send_sgi(0, SgiRequest::to_all_others(3));
+    CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == bit_of(3));
+    baton.vgic->drain(baton.cpu(0));
+    CHECK(baton.vgic->gather(baton.cpu(0)));
+    CHECK(baton.vgic->take_down(baton.cpu(0)));
+    baton.vgic->turn_on(baton.cpu(0));
+    CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == 0);
 }
 
 TEST_CASE("a lost CPU is fenced from afar") {

@@ -146,6 +146,25 @@ TEST_CASE("an interrupt that was set aside returns when there is room") {
     CHECK(baton->read(0, gicd_base + isactiver + 4) == 0xf);
 }
 
+TEST_CASE("the end of one that was set aside is not missed when another interrupt comes first") {
+    const auto baton = started(1, 1);
+    baton->gic.is_maintenance_late = true;
+    baton->set_priority(0, 32, 0x80);
+    baton->set_priority(0, 33, 0x40);
+    baton->set_priority(0, 40, 0x20);
+    for (const u32 intid : {32U, 33U}) {
+        baton->set_bit(0, ispendr, intid);
+        REQUIRE(baton->acknowledge(0) == intid);
+    }
+    baton->end(0, 33);
+    baton->gic.virtual_end(0, 32); // which no list register holds
+    baton->gic.set_line(0, 40, true);
+    baton->take_exits();
+    CHECK_FALSE(baton->gic.at(0, 32).active);
+    CHECK(baton->acknowledge(0) == 40);
+    CHECK(baton->read(0, gicd_base + isactiver + 4) == bit_of(40));
+}
+
 TEST_CASE("with split EOI any number may be active, and end in any order") {
     const auto baton = started(1, 2, true);
     for (u32 i = 0; i < 12; i++) {

@@ -97,6 +97,7 @@ class BasicVgic {
     void turn_on(Cpu& cpu) {
         cpu.redistributor_.take_part_in_1_of_n(true);
         cpu.interface_.turn_on();
+        cpu.interface_.fill(banks(cpu)); // SGIs wait for a CPU that was off.
     }
     /// For the guest's CPU_OFF. What is pending in list registers goes back to the GIC, from where
     /// the guest may have routed it elsewhere; then only Baton's own interrupts wake this CPU.
@@ -116,8 +117,16 @@ class BasicVgic {
     }
     /// Gather, the boot CPU for all, when every other CPU has drained or is lost: all SPIs
     /// disabled, deactivated, not pending, with default priority and configuration, and routed to
-    /// the boot CPU. O(SPIs). False: the Distributor still has a write pending.
-    bool gather(Cpu& boot) { return distributor_.reset(boot.affinity_); }
+    /// the boot CPU. O(SPIs), and a store for each CPU: SGIs that the old kernel sent to CPUs which
+    /// take no part are forgotten. False: the Distributor still has a write pending.
+    bool gather(Cpu& boot) {
+        for (u32 i = 0; i < cpu_count_; i++) {
+            if (cpus_[i] != nullptr) {
+                cpus_[i]->redistributor_.bank().forget_sgis();
+            }
+        }
+        return distributor_.reset(boot.affinity_);
+    }
     /// Take down, every CPU for itself, after the gathering: the guest's SGIs and PPIs disabled,
     /// deactivated, not pending, with default priority and configuration, no 1-of-N SPIs. False:
     /// the Redistributor still has a write pending.

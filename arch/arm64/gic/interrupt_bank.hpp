@@ -128,6 +128,7 @@ class InterruptBank {
     u32 deliverable() const {
         return pending_.load(std::memory_order_relaxed) & enabled() & forwarded();
     }
+    void forget_sgis() { pending_.store(0, std::memory_order_relaxed); }
     bool take(u32 intid) {
         const u32 bit = bit_of(intid);
         return (pending_.fetch_and(~bit, std::memory_order_relaxed) & bit) != 0;
@@ -277,7 +278,7 @@ class InterruptBank {
         group1_.store(0, std::memory_order_relaxed);
         edge_.store((edge_at_boot_ & ~software()) | software(), std::memory_order_relaxed);
         latched_.store(0, std::memory_order_relaxed);
-        pending_.store(0, std::memory_order_relaxed);
+        forget_sgis();
         for (auto& word : priorities_) {
             word.store(0, std::memory_order_relaxed);
         }
