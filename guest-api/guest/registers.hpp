@@ -17,7 +17,7 @@ struct DAIF : SystemRegister<DAIF, 3, 3, 4, 2, 1> {
 };
 struct SCTLR_EL1 : SystemRegister<SCTLR_EL1, 3, 0, 1, 0, 0> {
     static constexpr Value M = bit(0), C = bit(2), I = bit(12);
-    static constexpr Value EnIA = bit(31), EnIB = bit(30), EnDA = bit(27), EnDB = bit(13);
+    static constexpr Value EnIA = bit(31);
 };
 struct CPACR_EL1 : SystemRegister<CPACR_EL1, 3, 0, 1, 0, 2> {
     static constexpr Value ZEN = at(16, 0b11), FPEN = at(20, 0b11);
@@ -39,9 +39,6 @@ struct ELR_EL1 : SystemRegister<ELR_EL1, 3, 0, 4, 0, 1> {};
 struct SPSR_EL1 : SystemRegister<SPSR_EL1, 3, 0, 4, 0, 0> {};
 struct CSSELR_EL1 : SystemRegister<CSSELR_EL1, 3, 2, 0, 0, 0> {};
 struct MDSCR_EL1 : SystemRegister<MDSCR_EL1, 2, 0, 0, 2, 2> {};
-struct ISR_EL1 : SystemRegister<ISR_EL1, 3, 0, 12, 1, 0> {
-    static constexpr Value I = bit(7), F = bit(6);
-};
 
 struct ID_AA64PFR0_EL1 : SystemRegister<ID_AA64PFR0_EL1, 3, 0, 0, 4, 0> {
     static constexpr bool sve(Value v) { return v.field(32, 4) != 0; }
@@ -75,7 +72,7 @@ struct ICC_PMR_EL1 : SystemRegister<ICC_PMR_EL1, 3, 0, 4, 6, 0> {};
 struct ICC_BPR0_EL1 : SystemRegister<ICC_BPR0_EL1, 3, 0, 12, 8, 3> {};
 struct ICC_BPR1_EL1 : SystemRegister<ICC_BPR1_EL1, 3, 0, 12, 12, 3> {};
 struct ICC_CTLR_EL1 : SystemRegister<ICC_CTLR_EL1, 3, 0, 12, 12, 4> {
-    static constexpr Value EOImode = bit(1), RSS = bit(18);
+    static constexpr Value EOImode = bit(1);
 };
 struct ICC_IGRPEN0_EL1 : SystemRegister<ICC_IGRPEN0_EL1, 3, 0, 12, 12, 6> {};
 struct ICC_IGRPEN1_EL1 : SystemRegister<ICC_IGRPEN1_EL1, 3, 0, 12, 12, 7> {};

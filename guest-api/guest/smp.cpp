@@ -11,9 +11,6 @@
 
 namespace baton::guest {
 
-/// The test itself. When it returns, the guest ends.
-void guest_main();
-
 namespace {
 
 static_assert(offsetof(Cpu, stack_top) == CPU_STACK_TOP && offsetof(Cpu, entry) == CPU_ENTRY_STATE);

@@ -12,6 +12,10 @@
 /// jobs, woken by an SGI.
 namespace baton::guest {
 
+/// The test itself, on the boot CPU, with MMU and caches, interrupts and console working. When it
+/// returns, the guest ends.
+void guest_main();
+
 /// The SGI that the library keeps for itself.
 inline constexpr u32 wake_sgi = 15;
 

@@ -3,14 +3,22 @@
  * The handover protocol of hyp/lifecycle, in the engine's names: one gate word for the VM, one state
  * word and one latched kick for each CPU. `tests/model/run` checks it. Try a change here first.
  *
+ * What has to hold, whatever the CPUs do and however their steps interleave:
+ *   - when phase 1 is over, no CPU is in the guest but the boot CPU and lost ones;
+ *   - a CPU enters only the kernel whose memory is mapped, once for each CPU_ON that succeeded;
+ *   - one boot CPU at a time, one entry for each handover;
+ *   - a lost CPU is never counted as arrived, started, or idle_dead again;
+ *   - nothing waits for ever, and in the end the gate counts exactly the CPUs that are online.
+ *
  * What is one atomic instruction in the engine is one atomic { } here, so this memory is sequentially
  * consistent. Weaker memory is reasoned at each atomic of the engine and tested by ThreadSanitizer.
+ * An AP's patience with its boot CPU is left out: it ends the machine.
  *
  *   -DSERIAL     the serial walk: APs are told one after another
  *   -DDEADLINES  any deadline may pass at any time. Without it no wait is saved by its deadline, so
  *                that a kick which nobody sends is a deadlock
  *   -DNEVER=n    n CPUs may stop answering, wherever in the guest they are
- *   -DEXECS=n -DONS=n -DOFFS=n   how often guests make each call in one run
+ *   -DCPUS=n -DEXECS=n -DONS=n -DOFFS=n   how many CPUs, and calls by their guests in one run
  *   -DBREAK_…    one mistake each: Spin has to find it
  */
 #ifndef CPUS
@@ -44,7 +52,7 @@ typedef Cpu {
 }
 Cpu cpu[CPUS];
 
-/* The gate: `count` is how many CPUs are in the guest or those on their way into it. */
+/* The gate: `count` is how many CPUs are in the guest or on their way into it. */
 typedef Gate {
     bool handover;
     byte epoch;
@@ -140,7 +148,7 @@ proctype run_cpu(byte me) {
     :: else -> goto park
     fi;
 
-/* --- Lifecycle::park -------------------------------------------------------------------------- */
+/* --- Lifecycle::take_start, whenever a parked CPU wakes ----------------------------------------- */
 park:
     do
     :: cpu[me].state == on_pending -> break
@@ -185,7 +193,7 @@ end_guest:
     fi;
 
 /* --- Lifecycle::cpu_on ------------------------------------------------------------------------- */
-cpu_on:
+cpu_on: /* claim */
     do
     :: gate.epoch != cpu[me].epoch -> target = 0; goto join
     :: else ->
@@ -196,7 +204,7 @@ look:
 #else
         :: atomic { cpu[target].state == idle_dead -> cpu[target].state = claimed }; break
 #endif
-        :: atomic { between_states(cpu[target].state) -> skip };
+        :: between_states(cpu[target].state) ->
             if /* poll: nobody kicks this waiter */
             :: take_kick(me)
             :: !between_states(cpu[target].state)
