@@ -14,6 +14,15 @@ namespace {
 constexpr u64 entries = 512;
 using Table = std::array<u64, entries>;
 
+} // namespace
+
+/// What entry.S gives to TTBR0_EL1.
+extern "C" {
+alignas(4096) Table translation_root;
+}
+
+namespace {
+
 // Descriptors of VMSAv8-64 stage 1 (D8.3).
 constexpr u64 type_block = 0b01, type_table = 0b11;
 constexpr u64 access_flag = 1 << 10, inner_shareable = 0b11 << 8;
@@ -65,6 +74,13 @@ void map_in(Table& table, unsigned shift, u64 begin, u64 end, MemoryType type) {
     }
 }
 
+void map_range(PhysRange range, MemoryType type) {
+    const u64 block = u64{1} << block_shift;
+    map_in(translation_root, root_shift, align_down(range.begin.value, block),
+           align_up(range.end().value, block), type);
+}
+
+/// Other CPUs' walks see new tables, and nobody uses what they replace.
 void publish() {
     dsb_ishst();
     asm volatile("tlbi vmalle1is" ::: "memory");
@@ -74,14 +90,8 @@ void publish() {
 
 } // namespace
 
-extern "C" {
-alignas(4096) Table translation_root;
-}
-
 void map(PhysRange range, MemoryType type) {
-    const u64 block = u64{1} << block_shift;
-    map_in(translation_root, root_shift, align_down(range.begin.value, block),
-           align_up(range.end().value, block), type);
+    map_range(range, type);
     publish();
 }
 
@@ -91,12 +101,12 @@ void map_by_table_at(u64 address, PhysAddr table) {
 }
 
 void build_translation() {
-    map({{0}, u64{1} << root_shift}, MemoryType::device);
+    map_range({{0}, u64{1} << root_shift}, MemoryType::device);
     for (const PhysRange& memory : platform().memory) {
-        map(memory, MemoryType::normal);
+        map_range(memory, MemoryType::normal);
     }
-    map(platform().image, MemoryType::normal);
-    map(dtb_range(), MemoryType::normal);
+    map_range(platform().image, MemoryType::normal);
+    map_range(dtb_range(), MemoryType::normal);
 }
 
 } // namespace baton::guest

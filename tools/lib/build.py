@@ -11,7 +11,8 @@ from pathlib import Path
 from errors import Stop
 from paths import BUILD, ROOT
 
-# Debug: checked at run time. Release: what speed is measured with.
+# Debug: checked at run time, and optimised a little: unoptimised C++ is slow under emulation, and its names are long.
+# Release: what speed is measured with.
 TYPES = {"debug": ["-Ddebug=true", "-Doptimization=1"], "release": ["-Dbuildtype=release"]}
 JOBS = 2
 # All that a machine needs that runs somebody's guest.

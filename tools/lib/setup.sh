@@ -14,7 +14,7 @@ lib=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 main() {
     mkdir -p "$cache"
     exec 9>"$cache/setup.lock"
-    if ! flock -n 9; then
+    if ! flock -w 3 9; then
         say "another set-up is at work: waiting for it"
         flock -w 1800 9 || die "another set-up has held $cache/setup.lock for 30 minutes. Is it stuck?"
     fi

@@ -35,7 +35,7 @@ def source_tests() -> list[Test]:
         Test("build/release", "so does the release build", partial(check_build, "release"), quick=True, alone=True),
         Test("tools/python", "the tools' own parts do what they say", check_tools, quick=True),
         Test("model/handover", "the protocol has no deadlock, leaves no CPU in the guest, launches none twice",
-             check_model, quick=True),
+             check_model),
     ]
 
 
