@@ -2,6 +2,8 @@
 //
 // What one CPU's interrupts do: order, priorities, more pending than list registers, both EOI
 // modes, active and pending bits, groups. Mostly with interrupts masked, acknowledged by hand.
+// Options:
+//   step=N        priorities need not be told apart that differ by less than N (a power of two)
 
 #include "guest-api/guest/gic.hpp"
 #include "guest-api/guest/smp.hpp"
@@ -61,8 +63,9 @@ constexpr u32 source(u32 at) { return at < free_sgis ? at : free_spi + at - free
 /// Takes what is pending. True if each source comes once, none before a more urgent one.
 bool take_all_by_priority() {
     std::array<u32, 1024> times{};
-    u32 last = 0;
+    u64 last = 0;
     bool in_order = true;
+    const u64 step = option_number("step", 1);
     for (u32 i = 0; i < sources; i++) {
         const u32 intid = take();
         if (intid == gic::spurious) {
@@ -70,7 +73,7 @@ bool take_all_by_priority() {
             return false;
         }
         times[intid]++;
-        const u32 priority = gic::priority(intid);
+        const u64 priority = align_down(gic::priority(intid), step);
         if (priority < last) {
             print("INTID {} of priority {x} came after one of {x}\n", intid, priority, last);
             in_order = false;

@@ -32,7 +32,7 @@ def source_tests() -> list[Test]:
         Test("source/layers", "hyp includes nothing of arch and holds no asm", check_layers, quick=True),
         Test("build/debug", "Baton, its guests and its unit tests compile without a warning",
              partial(check_build, "debug"), quick=True, alone=True),
-        Test("build/release", "so does the release build", partial(check_build, "release"), quick=True, alone=True),
+        Test("build/release", "so does the release build", partial(check_build, "release"), alone=True),
         Test("tools/python", "the tools' own parts do what they say", check_tools, quick=True),
         Test("model/handover", "the protocol has no deadlock, leaves no CPU in the guest, launches none twice",
              check_model),
