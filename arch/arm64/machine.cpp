@@ -20,6 +20,13 @@ using namespace arm64;
 extern "C" [[noreturn]] void enter_guest_frame(GuestFrame* frame);
 extern "C" [[noreturn]] void run_on_fresh_stack(u64 stack_top, void (*function)());
 
+/// baton.fault=panic: runs down the stack into its guard page.
+[[gnu::noinline]] u64 overflow_stack(u64 depth) {
+    volatile u64 frame[64];
+    frame[depth % 64] = depth;
+    return (depth < stack_size ? overflow_stack(depth + 1) : 0) + frame[depth % 64];
+}
+
 /// Sleeps until this CPU's vCPU is to run. Only kicks wake it: to a parked CPU no interrupt of the
 /// guest's is signalled (Vgic::turn_off, Vgic::drain).
 void park_loop() {
@@ -32,6 +39,9 @@ void park_loop() {
             baton.vgic.take_down(self.vgic);
         }
         if (const auto start = baton.vm.lifecycle().take_start()) {
+            if (baton.options.panic_cpu == self.id) {
+                overflow_stack(0);
+            }
             prepare_vcpu();
             enter_guest(start->entry, start->argument);
         }

@@ -101,16 +101,23 @@ const char* set_panic(Options& options, Value value) {
     return nullptr;
 }
 
+/// The number behind `kind`, if the value begins with that.
+std::optional<CpuId> cpu_of(Value value, std::string_view kind) {
+    if (!value || !value->starts_with(kind)) {
+        return std::nullopt;
+    }
+    const auto cpu = parse_decimal(value->substr(kind.size()));
+    return cpu && *cpu < max_cpus ? std::optional{CpuId{static_cast<u32>(*cpu)}} : std::nullopt;
+}
+
 const char* set_fault(Options& options, Value value) {
-    constexpr std::string_view kind = "lost:";
-    std::optional<u64> cpu;
-    if (value && value->starts_with(kind)) {
-        cpu = parse_decimal(value->substr(kind.size()));
+    if (const auto lost = cpu_of(value, "lost:")) {
+        options.lost_cpu = lost;
+    } else if (const auto panic = cpu_of(value, "panic:")) {
+        options.panic_cpu = panic;
+    } else {
+        return "needs lost:CPU or panic:CPU with the number of a CPU";
     }
-    if (!cpu || *cpu >= max_cpus) {
-        return "needs lost:CPU with the number of a CPU";
-    }
-    options.lost_cpu = CpuId{static_cast<u32>(*cpu)};
     return nullptr;
 }
 

@@ -22,6 +22,7 @@ struct Options {
     bool report = false;                            ///< baton.report
     PanicAction panic = PanicAction::reset;         ///< baton.panic=reset|halt|semihosting
     std::optional<CpuId> lost_cpu;                  ///< baton.fault=lost:CPU
+    std::optional<CpuId> panic_cpu;                 ///< baton.fault=panic:CPU
 };
 
 /// A word that was ignored, and why. Points into the text that was parsed.

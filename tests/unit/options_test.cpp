@@ -49,6 +49,8 @@ TEST_CASE("every option") {
     CHECK(options.report);
     CHECK(options.panic == PanicAction::semihosting);
     CHECK(options.lost_cpu == CpuId{3});
+    CHECK_FALSE(options.panic_cpu);
+    CHECK(parse_options("baton.fault=panic:2").options.panic_cpu == CpuId{2});
 }
 
 TEST_CASE("the last one counts") {
