@@ -11,7 +11,6 @@ void Vm::start(const Setup& setup) {
     setup_ = setup;
     lifecycle_.emplace(*setup.machine, setup.steps, setup.cpus, setup.machine->self(),
                        setup.lifecycle);
-    deaf_.store(setup.deaf_cpu.has_value(), std::memory_order_relaxed);
 }
 
 void Vm::restart() {
@@ -83,7 +82,7 @@ void Vm::answer_kick() {
     if (!lifecycle_->handover_wanted()) {
         return;
     }
-    if (deaf_.load(std::memory_order_relaxed) && setup_.deaf_cpu == setup_.machine->self()) {
+    if (setup_.deaf_cpu == setup_.machine->self()) {
         return;
     }
     follow(lifecycle_->join());

@@ -69,7 +69,6 @@ class Vm {
     std::optional<Lifecycle> lifecycle_;
     StagedImage entering_{}; ///< between the memory switch and the entry
     std::atomic<bool> report_due_{false};
-    std::atomic<bool> deaf_{false};
 };
 
 } // namespace baton
