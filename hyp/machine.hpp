@@ -35,12 +35,16 @@ bool is_guest_memory(GuestAddr address);
 /// Sleeps until something is pending for this CPU, or for a while.
 void standby();
 
-/// A kernel and its data have been written to `range`: they go to the point where a CPU with its
-/// MMU and caches off will find them, and no CPU keeps stale instructions of it.
-void publish_image(PhysRange range);
+/// Brings this CPU to EL2 at that time, unless it waits there before: Vm::on_alarm.
+/// @param ticks of Machine::now
+void set_alarm(u64 ticks);
 
-/// A few bytes of `range` were changed in place; they go there too.
+/// Bytes have been written to `range`, or will be by a CPU that bypasses its caches: they go to
+/// the point where such a CPU finds them.
 void publish_bytes(PhysRange range);
+
+/// What was published before is instructions: no CPU keeps older ones of the same address.
+void publish_instructions();
 
 /// Builds the VM's stage-2 root for the kernel in slot `slot`: `memory` and the devices. No CPU may
 /// be running on that root. False: too little memory for its tables.

@@ -33,6 +33,22 @@ const char* describe(Error error) {
         return "a deadline passed";
     case Error::firmware:
         return "the firmware refused";
+    case Error::invalid:
+        return "the call does not take this";
+    case Error::not_allowed:
+        return "an option forbids it";
+    case Error::bad_address:
+        return "the address is not the guest's own RAM";
+    case Error::stale:
+        return "the image is not there any more";
+    case Error::out_of_order:
+        return "a piece before it is missing";
+    case Error::bad_command_line:
+        return "the command line is too long or has a NUL inside";
+    case Error::incomplete:
+        return "not everything has been copied";
+    case Error::bad_digest:
+        return "the digest is not that of what was copied";
     }
     return "unknown error";
 }

@@ -22,6 +22,14 @@ enum class Error {
     nothing_staged,   ///< exec without a sealed image
     timed_out,        ///< a deadline passed
     firmware,         ///< the firmware refused a call
+    invalid,          ///< a size, number, kind or flag that a hypercall does not take
+    not_allowed,      ///< an option says that this is refused
+    bad_address,      ///< not wholly the guest's own RAM
+    stale,            ///< the id of a load or image that is not there any more
+    out_of_order,     ///< a chunk that begins beyond what was copied
+    bad_command_line, ///< too long, or with a NUL inside
+    incomplete,       ///< seal before everything was copied
+    bad_digest,       ///< what was copied is not what was meant
 };
 
 template <class T = void>

@@ -124,13 +124,16 @@ void start_vm() {
                     .lifecycle = {.serial = baton.options.teardown == TeardownMode::serial,
                                   .deadline_ms = baton.options.deadline_ms},
                     .report_at_once = baton.options.report,
-                    .deaf_cpu = baton.options.lost_cpu});
+                    .deaf_cpu = baton.options.lost_cpu,
+                    .guests_may_load = baton.options.load,
+                    .watchdog_s = baton.options.watchdog_s});
 }
 
 /// The images go into their slots; returns what the boot CPU enters.
 StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
     Hypervisor& baton = hypervisor();
     ImageStore& images = baton.vm.images();
+    (void)baton.vm.claim_images(); // nobody else is there yet
     images.init({.platform = &baton.platform,
                  .firmware_dtb = firmware_dtb,
                  .layout = baton.layout,
@@ -151,6 +154,7 @@ StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
             log::line("warning: the next image is not staged: {}", describe(next.error()));
         }
     }
+    baton.vm.unclaim_images();
     return *first;
 }
 

@@ -27,9 +27,10 @@ u64 least_slot_size(Granules granules) {
         if (!map_early({image.kernel.begin, page_size}, HypMemory::constants)) {
             refuse_to_boot("there are more boot modules than the first map has room for");
         }
-        const std::span<const std::byte> file{machine::bytes(image.kernel.begin),
-                                              static_cast<usize>(image.kernel.size)};
-        const auto info = parse_image(file, granules);
+        const std::span<const std::byte> header{
+            machine::bytes(image.kernel.begin),
+            std::min<usize>(image.kernel.size, image_header_size)};
+        const auto info = parse_image(header, image.kernel.size, granules);
         if (!info) {
             log::line("boot image at {}: {}", image.kernel.begin, describe(info.error()));
             refuse_to_boot("a boot module of type kernel must be an arm64 Image, not compressed");

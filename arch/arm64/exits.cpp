@@ -12,6 +12,8 @@
 #include "hyp/vm/smccc.hpp"
 #include "hyp/vm/vm.hpp"
 
+#include <algorithm>
+
 namespace baton::arm64 {
 namespace {
 
@@ -37,8 +39,12 @@ void refuse_access() {
 
 void handle_call(GuestFrame& frame) {
     const GuestCall call{.function = static_cast<u32>(frame.x[0]),
-                         .arguments = {frame.x[1], frame.x[2], frame.x[3]}};
-    frame.x[0] = static_cast<u64>(guest_call(hypervisor().vm, call));
+                         .arguments = {frame.x[1], frame.x[2], frame.x[3], frame.x[4], frame.x[5]}};
+    const CallResult result = guest_call(hypervisor().vm, call);
+    frame.x[0] = static_cast<u64>(result.status);
+    if (result.has_values) {
+        std::ranges::copy(result.values, &frame.x[1]);
+    }
     answer_kicks(); // The call may have waited, and taken kicks that were meant for the guest.
 }
 

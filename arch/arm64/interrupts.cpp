@@ -14,6 +14,7 @@ void take_interrupts() {
         write_raw<CNTHP_CTL_EL2>(0);
         isb(); // Its line is low before the interrupt can be signalled again.
         vgic.timer_done(self.vgic);
+        hypervisor().vm.on_alarm();
     }
     if (came.kick) {
         self.kicked = true;

@@ -97,12 +97,14 @@ void standby() {
     }
 }
 
-void publish_image(PhysRange range) {
-    cache::clean_to_poc(range);
-    cache::invalidate_instructions();
+void set_alarm(u64 ticks) {
+    write_raw<CNTHP_CVAL_EL2>(ticks);
+    write(CNTHP_CTL_EL2::ENABLE);
 }
 
 void publish_bytes(PhysRange range) { cache::clean_to_poc(range); }
+
+void publish_instructions() { cache::invalidate_instructions(); }
 
 bool prepare_memory(u32 slot, std::span<const PhysRange> memory) {
     Hypervisor& baton = hypervisor();

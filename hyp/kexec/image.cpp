@@ -9,13 +9,12 @@ namespace baton {
 
 namespace {
 
-constexpr usize header_size = 64;
 constexpr u64 instruction_size = 4;
 
-u64 little_endian(std::span<const std::byte> file, usize offset, usize size) {
+u64 little_endian(std::span<const std::byte> bytes, usize offset, usize size) {
     u64 value = 0;
     for (usize i = size; i-- > 0;) {
-        value = value << 8 | std::to_integer<u64>(file[offset + i]);
+        value = value << 8 | std::to_integer<u64>(bytes[offset + i]);
     }
     return value;
 }
@@ -58,15 +57,16 @@ Result<Offsets> lay_out(const ImageInfo& image, u64 initrd_size) {
 
 } // namespace
 
-Result<ImageInfo> parse_image(std::span<const std::byte> file, Granules supported) {
+Result<ImageInfo> parse_image(std::span<const std::byte> header, u64 file_size,
+                              Granules supported) {
     constexpr u64 magic = 0x644d'5241; // "ARM\x64"
-    if (file.size() < header_size || little_endian(file, 56, 4) != magic) {
+    if (header.size() < image_header_size || little_endian(header, 56, 4) != magic) {
         return std::unexpected(Error::bad_image_magic);
     }
-    ImageInfo info{.file_size = file.size(),
-                   .text_offset = little_endian(file, 8, 8),
-                   .image_size = little_endian(file, 16, 8)};
-    const u64 flags = little_endian(file, 24, 8);
+    ImageInfo info{.file_size = file_size,
+                   .text_offset = little_endian(header, 8, 8),
+                   .image_size = little_endian(header, 16, 8)};
+    const u64 flags = little_endian(header, 24, 8);
     const bool big_endian = (flags & 1) != 0;
     if (big_endian || info.image_size == 0 || !granule_fits(flags, supported) ||
         !is_aligned(info.text_offset, instruction_size)) {

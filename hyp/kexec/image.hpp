@@ -26,12 +26,16 @@ struct ImageInfo {
     u64 image_size = 0;
 };
 
-/// @param file the whole image file; only its header of 64 bytes is read
+inline constexpr usize image_header_size = 64;
+
+/// @param header the first `image_header_size` bytes of the file, or all that there are
+/// @param file_size of the whole file, in bytes
 /// @param supported what the CPUs' MMUs can do
 /// Errors: bad_image_magic (no arm64 Image: compressed, another architecture, shorter than a
 /// header); bad_image_header (big-endian, image_size 0 as before Linux 3.17, a granule that is not
 /// supported, a text_offset that is no address of an instruction); image_too_big (sizes that wrap).
-Result<ImageInfo> parse_image(std::span<const std::byte> file, Granules supported = any_granule);
+Result<ImageInfo> parse_image(std::span<const std::byte> header, u64 file_size,
+                              Granules supported = any_granule);
 
 /// One image set in a slot, from the slot's begin: kernel, initrd, DTB.
 struct SlotPlacement {

@@ -3,6 +3,7 @@
 
 #include "hyp/machine.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace baton {
@@ -10,6 +11,10 @@ namespace {
 
 std::span<std::byte> bytes_of(PhysRange range) {
     return {machine::bytes(range.begin), static_cast<usize>(range.size)};
+}
+
+std::span<const std::byte> header_of(PhysRange file) {
+    return {machine::bytes(file.begin), std::min<usize>(file.size, image_header_size)};
 }
 
 void copy(PhysRange to, PhysRange from) {
@@ -43,7 +48,7 @@ const BootImage& ImageStore::in_turn() {
 Result<StagedImage> ImageStore::stage_first() { return stage_boot_image(in_turn(), running_slot_); }
 
 Result<void> ImageStore::stage_next() {
-    auto staged = stage_boot_image(in_turn(), 1 - running_slot_);
+    auto staged = stage_boot_image(in_turn(), spare_slot());
     if (!staged) {
         return std::unexpected(staged.error());
     }
@@ -51,65 +56,71 @@ Result<void> ImageStore::stage_next() {
     return {};
 }
 
-Result<void> ImageStore::rotate() {
-    if (staging_.exchange(true, std::memory_order_acquire)) {
-        return std::unexpected(Error::busy);
+Result<void> ImageStore::stage(const Content& content) {
+    auto staged = finish(content, spare_slot());
+    if (!staged) {
+        return std::unexpected(staged.error());
     }
-    Result<void> result = std::unexpected(Error::nothing_staged);
-    if (staged_) {
-        result = {};
-    } else if (can_rotate()) {
-        result = stage_next();
-    }
-    staging_.store(false, std::memory_order_release);
-    return result;
+    staged_ = *staged;
+    return {};
 }
 
 Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slot) {
-    const auto info = parse_image(bytes_of(image.kernel), setup_.granules);
+    const auto info = parse_image(header_of(image.kernel), image.kernel.size, setup_.granules);
     if (!info) {
         return std::unexpected(info.error());
     }
-    const auto place =
-        place_in_slot(setup_.layout.slots[slot], *info, image.ramdisk ? image.ramdisk->size : 0);
+    const u64 initrd_size = image.ramdisk ? image.ramdisk->size : 0;
+    const auto place = place_in_slot(setup_.layout.slots[slot], *info, initrd_size);
     if (!place) {
         return std::unexpected(place.error());
     }
     copy(place->kernel, {image.kernel.begin, info->file_size});
+    machine::publish_bytes(place->kernel);
     if (image.ramdisk) {
         copy(*place->initrd, *image.ramdisk);
+        machine::publish_bytes(*place->initrd);
     }
+    return finish({.id = new_id(),
+                   .size = info->file_size + initrd_size + image.bootargs.size(),
+                   .place = *place,
+                   .bootargs = image.bootargs,
+                   .seed = seeds_.draw()},
+                  slot);
+}
 
-    const auto& platform = *setup_.platform;
+Result<StagedImage> ImageStore::finish(const Content& content, u32 slot) {
+    const Platform& platform = *setup_.platform;
+    const SlotPlacement& place = content.place;
     const auto memory =
         guest_memory(setup_.layout, slot, {platform.ram.begin(), platform.ram.end()},
                      {platform.reserved.begin(), platform.reserved.end()}, kept_modules());
     if (!memory) {
         return std::unexpected(memory.error());
     }
-    StagedImage staged{
-        .slot = slot, .entry = to_guest(place->kernel.begin), .dtb = to_guest(place->dtb.begin)};
+    StagedImage staged{.id = content.id,
+                       .size = content.size,
+                       .needs = place.dtb.end() - setup_.layout.slots[slot].begin,
+                       .slot = slot,
+                       .entry = to_guest(place.kernel.begin),
+                       .dtb = to_guest(place.dtb.begin)};
     const GuestDtbRequest request{.memory = {memory->begin(), memory->end()},
-                                  .bootargs = image.bootargs,
-                                  .initrd = place->initrd,
-                                  .seed = seeds_.draw()};
+                                  .bootargs = content.bootargs,
+                                  .initrd = place.initrd,
+                                  .seed = content.seed};
     if (auto built =
-            build_guest_dtb(setup_.firmware_dtb, request, bytes_of(place->dtb), staged.dtb_fields);
+            build_guest_dtb(setup_.firmware_dtb, request, bytes_of(place.dtb), staged.dtb_fields);
         !built) {
         return std::unexpected(built.error());
     }
-
     for (const CpuId cpu : excluded_) {
         disable_cpu(staged, cpu);
     }
+    machine::publish_bytes({place.dtb.begin, staged.dtb_fields.size});
     if (!machine::prepare_memory(slot, {memory->begin(), memory->end()})) {
         return std::unexpected(Error::no_room);
     }
-    machine::publish_image(place->kernel);
-    if (place->initrd) {
-        machine::publish_bytes(*place->initrd);
-    }
-    machine::publish_bytes({place->dtb.begin, staged.dtb_fields.size});
+    machine::publish_instructions();
     return staged;
 }
 

@@ -16,6 +16,9 @@ namespace baton {
 
 /// An image set that lies ready to run where it is.
 struct StagedImage {
+    u64 id = 0;    ///< not 0, and no other image's
+    u64 size = 0;  ///< bytes of kernel, initrd and command line as they were given
+    u64 needs = 0; ///< bytes that it takes of its slot
     u32 slot = 0;
     GuestAddr entry{};
     GuestAddr dtb{};
@@ -25,6 +28,10 @@ struct StagedImage {
 /// The two slots: one holds the running kernel, the other is spare, unmapped for the guest, and
 /// takes the next image set. Staging can fail and leaves the running kernel untouched; what is
 /// staged is complete, cleaned to the point of coherency, and has its own stage-2 root.
+///
+/// One CPU at a time has the claim to the spare slot, and what is staged is its to change. It needs
+/// the claim to begin a handover, too: so as long as a CPU of the running kernel has it, the slots
+/// are what they are.
 class ImageStore {
   public:
     struct Setup {
@@ -42,41 +49,69 @@ class ImageStore {
     Result<StagedImage> stage_first();
     Result<void> stage_next();
 
-    /// With baton.rotate: makes sure that something is staged. May be called while the guest runs,
-    /// from any CPU; copies whole images, so it is no part of a blackout.
-    /// Errors: nothing_staged (nothing to rotate to); busy (another CPU is at it).
-    Result<void> rotate();
+    // --- the claim -------------------------------------------------------------------------------
 
-    bool has_staged() const { return staged_.has_value(); }
+    bool try_claim() { return !claimed_.exchange(true, std::memory_order_acquire); }
+    void unclaim() { claimed_.store(false, std::memory_order_release); }
+
+    // --- for the CPU that has the claim ----------------------------------------------------------
+
+    const std::optional<StagedImage>& staged() const { return staged_; }
+    void drop() { staged_.reset(); }
+
+    /// What lies in the spare slot as `place` says becomes an image: it gets its DTB and its root.
+    /// All of `place` but the DTB's room has been published.
+    struct Content {
+        u64 id;
+        u64 size;
+        SlotPlacement place;
+        std::string_view bootargs;
+        std::span<const std::byte> seed; ///< empty: the kernel gets none
+    };
+    /// Errors: no_room (DTB or page tables), too_many, bad_dtb.
+    Result<void> stage(const Content& content);
+
+    /// An id for the next image.
+    u64 new_id() { return ++last_id_; }
+    Result<SlotPlacement> place(const ImageInfo& image, u64 initrd_size) const {
+        return place_in_slot(setup_.layout.slots[spare_slot()], image, initrd_size);
+    }
+    Granules granules() const { return setup_.granules; }
+
     bool can_rotate() const { return setup_.rotate && setup_.platform->boot_images.size() > 1; }
 
     /// This CPU is no CPU of any kernel staged from now on: it never came up, or it is lost.
     void exclude(CpuId cpu) { (void)excluded_.push(cpu); }
 
-    /// Hands the staged image out: its slot is the running one from now on. Only the CPU that won
-    /// the handover calls this; something is staged.
+    /// Hands the staged image out: its slot is the running one from now on. Only the CPU that leads
+    /// a handover calls this.
     StagedImage consume();
+
+    // --- for all ---------------------------------------------------------------------------------
 
     /// Marks a CPU as broken in a staged image's DTB, in place.
     static void disable_cpu(const StagedImage& image, CpuId cpu);
 
     u32 running_slot() const { return running_slot_; }
+    u32 spare_slot() const { return 1 - running_slot_; }
     const MemoryLayout& layout() const { return setup_.layout; }
     /// Boot modules whose memory the guest does not get.
     std::span<const PhysRange> kept_modules() const { return {kept_.data(), kept_.size()}; }
 
   private:
     Result<StagedImage> stage_boot_image(const BootImage& image, u32 slot);
+    Result<StagedImage> finish(const Content& content, u32 slot);
     const BootImage& in_turn();
 
     Setup setup_{};
     SeedSource seeds_;
     StaticVector<PhysRange, 16> kept_;
     StaticVector<CpuId, max_cpus> excluded_;
+    std::atomic<bool> claimed_{false};
     std::optional<StagedImage> staged_;
+    u64 last_id_ = 0;
     u32 running_slot_ = 0;
     usize next_boot_image_ = 0;
-    std::atomic<bool> staging_{false};
 };
 
 } // namespace baton

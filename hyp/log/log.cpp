@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/log/log.hpp"
 
+#include <algorithm>
 #include <atomic>
 
 namespace baton::log {
@@ -48,6 +49,16 @@ void attach_console(ConsoleWriter writer) {
 
 void release_console() { ring.immediate.store(false, std::memory_order_relaxed); }
 
+Window window_from(u64 position, u64 room) {
+    const u64 end = ring.written.load(std::memory_order_relaxed);
+    const u64 oldest = end > ring_size ? end - ring_size : 0;
+    const u64 at = std::clamp(position, oldest, end);
+    const u64 size = std::min(room, end - at);
+    const u64 offset = at % ring_size;
+    const u64 first = std::min(size, ring_size - offset);
+    return {at, {ring.bytes.data() + offset, first}, {ring.bytes.data(), size - first}};
+}
+
 void flush() {
     const ConsoleWriter write = ring.console.load(std::memory_order_relaxed);
     if (write == nullptr) {
@@ -55,15 +66,7 @@ void flush() {
     }
     const u64 end = ring.written.load(std::memory_order_relaxed);
     u64 at = ring.flushed.exchange(end, std::memory_order_relaxed);
-    if (end - at > ring_size) {
-        at = end - ring_size;
-    }
-    while (at < end) {
-        const u64 offset = at % ring_size;
-        const u64 piece = end - at < ring_size - offset ? end - at : ring_size - offset;
-        write({ring.bytes.data() + offset, piece});
-        at += piece;
-    }
+    read(at, end - std::min(at, end), write);
 }
 
 } // namespace baton::log

@@ -22,6 +22,27 @@ void release_console();
 /// Writes what has been logged since the last output. One CPU at a time.
 void flush();
 
+/// A stretch of the ring, which may wrap once.
+struct Window {
+    u64 position;
+    std::string_view first, second;
+};
+Window window_from(u64 position, u64 room);
+
+/// Calls `piece(text)`, once or twice, with what was logged from `position` on, at most `room`
+/// bytes.
+/// @param position bytes since boot; moves on to the oldest byte that is still there
+template <class Piece>
+void read(u64& position, u64 room, Piece piece) {
+    const Window window = window_from(position, room);
+    position = window.position;
+    for (const std::string_view text : {window.first, window.second}) {
+        if (!text.empty()) {
+            piece(text);
+        }
+    }
+}
+
 void append_line(std::string_view line);
 
 /// Logs one line. Any CPU, at any time; it neither locks nor waits.

@@ -88,6 +88,23 @@ const char* set_deadline(Options& options, Value value) {
     return nullptr;
 }
 
+const char* set_load(Options& options, Value value) {
+    if (value != "on" && value != "off") {
+        return "needs on or off";
+    }
+    options.load = value == "on";
+    return nullptr;
+}
+
+const char* set_watchdog(Options& options, Value value) {
+    const auto seconds = parse_decimal(value.value_or(""));
+    if (!seconds || *seconds < 1 || *seconds > 3600) {
+        return "needs seconds, 1 to 3600";
+    }
+    options.watchdog_s = static_cast<u32>(*seconds);
+    return nullptr;
+}
+
 const char* set_panic(Options& options, Value value) {
     if (value == "reset") {
         options.panic = PanicAction::reset;
@@ -127,6 +144,8 @@ constexpr OptionRow option_rows[]{
     {"deadline", set_deadline},
     {"rotate", [](Options& options, Value value) { return set_flag(options.rotate, value); }},
     {"report", [](Options& options, Value value) { return set_flag(options.report, value); }},
+    {"load", set_load},
+    {"watchdog", set_watchdog},
     {"panic", set_panic},
     {"fault", set_fault},
 };

@@ -20,6 +20,8 @@ struct Options {
     u32 deadline_ms = 100;                          ///< baton.deadline=MS, 1 to 60000
     bool rotate = false;                            ///< baton.rotate
     bool report = false;                            ///< baton.report
+    bool load = true;                               ///< baton.load=on|off
+    u32 watchdog_s = 0;                             ///< baton.watchdog=S, 1 to 3600
     PanicAction panic = PanicAction::reset;         ///< baton.panic=reset|halt|semihosting
     std::optional<CpuId> lost_cpu;                  ///< baton.fault=lost:CPU
     std::optional<CpuId> panic_cpu;                 ///< baton.fault=panic:CPU

@@ -2,6 +2,7 @@
 //
 // PSCI 1.1 as the guest sees it (Arm DEN0022). What CPUs are on is decided by the lifecycle engine,
 // never by the firmware: its CPUs are all on, for Baton.
+#include "guest-api/baton.h"
 #include "hyp/machine.hpp"
 #include "hyp/vm/smccc.hpp"
 #include "hyp/vm/vm.hpp"
@@ -27,7 +28,7 @@ enum Function : u32 {
     SMCCC_VERSION = 0x8000'0000,
 };
 
-enum Status : CallResult {
+enum Status : CallStatus {
     SUCCESS = 0,
     INVALID_PARAMETERS = -2,
     DENIED = -3,
@@ -38,13 +39,13 @@ enum Status : CallResult {
     INVALID_ADDRESS = -9,
 };
 
-enum AffinityState : CallResult { ON = 0, OFF = 1, TURNING_ON = 2 };
+enum AffinityState : CallStatus { ON = 0, OFF = 1, TURNING_ON = 2 };
 
-constexpr CallResult version_1_1 = 0x1'0001;
+constexpr CallStatus version_1_1 = 0x1'0001;
 /// MIGRATE_INFO_TYPE: no Trusted OS that would have to be migrated.
-constexpr CallResult no_trusted_os = 2;
+constexpr CallStatus no_trusted_os = 2;
 
-CallResult features(u32 function) {
+CallStatus features(u32 function) {
     switch (function) {
     case PSCI_VERSION:
     case CPU_SUSPEND_32: // original power_state format, no OS-initiated mode
@@ -67,7 +68,7 @@ CallResult features(u32 function) {
     }
 }
 
-CallResult cpu_on(Vm& vm, const GuestCall& call) {
+CallStatus cpu_on(Vm& vm, const GuestCall& call) {
     const auto target = find_cpu(vm.platform(), call.argument(0));
     if (!target || !machine::is_up(*target)) {
         return INVALID_PARAMETERS;
@@ -93,7 +94,7 @@ CallResult cpu_on(Vm& vm, const GuestCall& call) {
     return INTERNAL_FAILURE;
 }
 
-CallResult affinity_info(Vm& vm, const GuestCall& call) {
+CallStatus affinity_info(Vm& vm, const GuestCall& call) {
     constexpr u64 lowest_level = 0; // DEN0022 5.7.1: from 1.0 on others need not be supported
     const auto cpu = find_cpu(vm.platform(), call.argument(0));
     if (!cpu || !machine::is_up(*cpu) || call.argument(1) != lowest_level) {
@@ -114,18 +115,28 @@ CallResult affinity_info(Vm& vm, const GuestCall& call) {
     return DISABLED;
 }
 
-/// Type 0 is SYSTEM_WARM_RESET; vendor types (bit 31) are none of Baton's so far.
-CallResult system_reset2(Vm& vm, const GuestCall& call) {
-    constexpr u64 warm = 0;
-    if (static_cast<u32>(call.argument(0)) != warm) {
+/// Type 0 is SYSTEM_WARM_RESET. Of the vendor-specific types (bit 31) one is Baton's.
+CallStatus system_reset2(Vm& vm, const GuestCall& call) {
+    constexpr u32 warm = 0;
+    switch (static_cast<u32>(call.argument(0))) {
+    case warm:
+        vm.restart();
+    case BATON_RESET_TYPE:
+        break;
+    default:
         return INVALID_PARAMETERS;
     }
-    vm.restart();
+    switch (vm.exec(call.argument(1))) {
+    case Error::stale:
+        return INVALID_PARAMETERS;
+    default:
+        return DENIED;
+    }
 }
 
 } // namespace
 
-CallResult psci_call(Vm& vm, const GuestCall& call, bool& handled) {
+CallStatus psci_call(Vm& vm, const GuestCall& call, bool& handled) {
     switch (call.function) {
     case PSCI_VERSION:
         return version_1_1;

@@ -2,6 +2,7 @@
 #include "hyp/vm/smccc.hpp"
 
 #include "hyp/machine.hpp"
+#include "hyp/vm/hypercall.hpp"
 #include "hyp/vm/vm.hpp"
 
 namespace baton {
@@ -15,14 +16,14 @@ enum Function : u32 {
     SMCCC_ARCH_WORKAROUND_2 = 0x8000'7fff,
     SMCCC_ARCH_WORKAROUND_1 = 0x8000'8000,
 };
-constexpr CallResult version_1_2 = 0x1'0002;
+constexpr CallStatus version_1_2 = 0x1'0002;
 
 bool is_workaround(u32 function) {
     return function == SMCCC_ARCH_WORKAROUND_1 || function == SMCCC_ARCH_WORKAROUND_2 ||
            function == SMCCC_ARCH_WORKAROUND_3;
 }
 
-CallResult arch_features(u32 function) {
+CallStatus arch_features(u32 function) {
     if (is_workaround(function)) {
         return machine::firmware_feature(function);
     }
@@ -35,22 +36,22 @@ CallResult arch_features(u32 function) {
 CallResult guest_call(Vm& vm, const GuestCall& call) {
     vm.note_call();
     bool handled = true;
-    if (const CallResult result = psci_call(vm, call, handled); handled) {
-        return result;
+    if (const CallStatus status = psci_call(vm, call, handled); handled) {
+        return {status};
     }
     switch (call.function) {
     case SMCCC_VERSION:
-        return version_1_2;
+        return {version_1_2};
     case SMCCC_ARCH_FEATURES:
-        return arch_features(static_cast<u32>(call.argument(0)));
+        return {arch_features(static_cast<u32>(call.argument(0)))};
     default:
         break;
     }
     if (is_workaround(call.function) && machine::firmware_feature(call.function) >= 0) {
         machine::firmware_workaround(call.function);
-        return 0;
+        return {0};
     }
-    return not_supported;
+    return hypercall(vm, call);
 }
 
 } // namespace baton

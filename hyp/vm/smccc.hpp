@@ -12,7 +12,7 @@ class Vm;
 /// 32-bit function (bit 30 clear) only the low halves of the arguments count (DEN0028 2.6).
 struct GuestCall {
     u32 function;
-    u64 arguments[3];
+    u64 arguments[5];
 
     u64 argument(u32 n) const {
         constexpr u32 is_64_bit = u32{1} << 30;
@@ -20,16 +20,22 @@ struct GuestCall {
     }
 };
 
-/// What goes back in X0. X1 to X3 are kept (SMCCC 1.1 and later allow it).
-using CallResult = i64;
+/// X0. X1 to X3 are kept (SMCCC 1.1 and later allow it) but by calls that return values there.
+using CallStatus = i64;
 
-inline constexpr CallResult not_supported = -1;
+inline constexpr CallStatus not_supported = -1;
+
+struct CallResult {
+    CallStatus status;
+    bool has_values = false; ///< what follows goes back in X1 to X3
+    u64 values[3]{};
+};
 
 /// Carries a call out on the calling vCPU. Some calls do not return: the vCPU stops, or another
 /// kernel is entered. A function that nobody knows gets NOT_SUPPORTED.
 CallResult guest_call(Vm& vm, const GuestCall& call);
 
 /// The functions of PSCI among them; `handled` is false for any other.
-CallResult psci_call(Vm& vm, const GuestCall& call, bool& handled);
+CallStatus psci_call(Vm& vm, const GuestCall& call, bool& handled);
 
 } // namespace baton

@@ -11,46 +11,89 @@ void Vm::start(const Setup& setup) {
     setup_ = setup;
     lifecycle_.emplace(*setup.machine, setup.steps, setup.cpus, setup.machine->self(),
                        setup.lifecycle);
+    load_.emplace(images_, *setup.machine);
+}
+
+bool Vm::claim_images() {
+    if (!images_.try_claim()) {
+        return false;
+    }
+    // A CPU that a handover has lost comes here late, if it was in EL2 then: the claim is not for
+    // it.
+    if (lifecycle_->handover_wanted()) {
+        images_.unclaim();
+        return false;
+    }
+    return true;
+}
+
+void Vm::unclaim_images() {
+    publish_status();
+    images_.unclaim();
+}
+
+void Vm::publish_status() {
+    image_status_.publish({.load = load_->progress(), .running_slot = images_.running_slot()});
+}
+
+/// Waits for the other CPU, which has the claim for no longer than a call takes. False: a handover
+/// takes this CPU along.
+bool Vm::await_images() {
+    const Machine& machine = *setup_.machine;
+    const u64 poll = machine.frequency() / 20'000;
+    while (!claim_images()) {
+        if (lifecycle_->handover_wanted()) {
+            return false;
+        }
+        setup_.machine->wait(machine.now() + poll);
+    }
+    return true;
+}
+
+Error Vm::exec(u64 id) {
+    if (!claim_images()) {
+        return Error::busy;
+    }
+    const auto& staged = images_.staged();
+    if (staged && (id == 0 || id == staged->id)) {
+        hand_over();
+    }
+    const Error why = staged ? Error::stale : Error::nothing_staged;
+    unclaim_images();
+    return why;
 }
 
 void Vm::restart() {
-    if (!images_.has_staged()) {
+    if (!await_images()) {
+        follow(lifecycle_->join());
+        machine::park();
+    }
+    if (!images_.staged()) {
         stage_in_turn();
     }
-    follow(lifecycle_->exec());
-    await_handover();
+    hand_over();
 }
 
-/// Returns when an image is staged. Whatever stands against that ends in a real reset, which is
-/// what the guest asked for.
+/// Whatever stands against it ends in a real reset, which is what the guest asked for.
 void Vm::stage_in_turn() {
     if (!images_.can_rotate()) {
         machine::reset();
     }
+    (void)load_->drop(0); // its guest has died in the middle of it
     // The spare slot and its root are the last kernel's: nobody may be on his way out of it.
     if (const auto settled = lifecycle_->settle(); !settled) {
-        if (settled.error() == Error::busy) {
-            await_handover();
-        }
         log::line("warning: CPU {} has not left the last kernel", *lifecycle_->unsettled());
         machine::reset();
     }
-    const auto staged = images_.rotate();
-    if (!staged) {
-        if (staged.error() == Error::busy) {
-            await_handover();
-        }
+    if (const auto staged = images_.stage_next(); !staged) {
         log::line("warning: the next image is not staged: {}", describe(staged.error()));
         machine::reset();
     }
 }
 
-/// Another CPU is about to replace the kernel: this one waits to be taken along.
-void Vm::await_handover() {
-    while (!lifecycle_->handover_wanted()) {
-        setup_.machine->wait(Machine::never);
-    }
-    follow(lifecycle_->join());
+/// Called with the claim, so this CPU is the only one to begin a handover.
+void Vm::hand_over() {
+    follow(lifecycle_->exec());
     machine::park();
 }
 
@@ -65,15 +108,23 @@ void Vm::follow(Next next) {
     }
 }
 
-void Vm::switch_to_staged_image() { entering_ = images_.consume(); }
+void Vm::switch_to_staged_image() {
+    entering_ = images_.consume();
+    unclaim_images();
+}
 
 void Vm::enter_next_kernel() {
     for (const CpuId cpu : lifecycle_->lost()) {
         ImageStore::disable_cpu(entering_, cpu);
         images_.exclude(cpu);
     }
-    report_due_.store(true, std::memory_order_relaxed);
+    first_call_due_.store(true, std::memory_order_relaxed);
     machine::prepare_vcpu();
+    if (setup_.watchdog_s != 0) {
+        const Machine& clock = *setup_.machine;
+        watchdog_at_ = clock.now() + clock.frequency() * setup_.watchdog_s;
+        machine::set_alarm(watchdog_at_);
+    }
     lifecycle_->entering();
     machine::enter_guest(entering_.entry, entering_.dtb.value);
 }
@@ -94,8 +145,8 @@ void Vm::leave_if_fenced() {
     }
 }
 
-void Vm::report_handover() {
-    if (!report_due_.exchange(false, std::memory_order_relaxed)) {
+void Vm::note_first_call() {
+    if (!first_call_due_.exchange(false, std::memory_order_relaxed)) {
         return;
     }
     if (const auto report = lifecycle_->report()) {
@@ -103,6 +154,15 @@ void Vm::report_handover() {
         if (setup_.report_at_once || report->lost != 0) {
             log::flush();
         }
+    }
+}
+
+void Vm::on_alarm() {
+    // Another CPU's alarm, or that of a wait in EL2, may come at any time.
+    const bool over = setup_.watchdog_s != 0 && setup_.machine->now() >= watchdog_at_;
+    if (over && first_call_due_.load(std::memory_order_relaxed)) {
+        log::line("watchdog: the new kernel has made no call for {} s", setup_.watchdog_s);
+        machine::reset();
     }
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "hyp/kexec/image_store.hpp"
+#include "hyp/kexec/load.hpp"
 #include "hyp/lifecycle/lifecycle.hpp"
 #include "hyp/platform/platform.hpp"
+#include "hyp/published.hpp"
 
 #include <atomic>
 #include <optional>
@@ -23,6 +25,10 @@ class Vm {
         bool report_at_once;
         /// This CPU answers no kick during the next handover (fault injection).
         std::optional<CpuId> deaf_cpu;
+        /// Guests may stage images; otherwise boot modules are all there is.
+        bool guests_may_load;
+        /// A new kernel makes a call within so many seconds, or the machine is reset. 0: no limit.
+        u32 watchdog_s;
     };
 
     /// The calling CPU is online from now on, all others are parked.
@@ -30,11 +36,30 @@ class Vm {
 
     Lifecycle& lifecycle() { return *lifecycle_; }
     ImageStore& images() { return images_; }
+    Load& load() { return *load_; }
+    const Setup& setup() const { return setup_; }
     const Platform& platform() const { return *setup_.platform; }
 
     /// SYSTEM_RESET: a staged image is entered; without one the machine is reset. With baton.rotate
     /// the image in turn is staged first.
     [[noreturn]] void restart();
+
+    /// Enters the staged image if it is the one of that id, or whichever it is if that is 0.
+    /// Returns only if it was refused: nothing_staged, stale, busy.
+    Error exec(u64 id);
+
+    /// The claim to what is staged, for a CPU of the running kernel: until it gives the claim back,
+    /// no handover begins. False: another CPU has it, or a handover takes this CPU along.
+    bool claim_images();
+    /// Gives it back, and tells how things stand now.
+    void unclaim_images();
+
+    /// What is staged, or on its way there. For any CPU at any time.
+    struct ImageStatus {
+        Load::Progress load;
+        u64 running_slot;
+    };
+    ImageStatus image_status() const { return image_status_.read(); }
 
     /// The memory half of a handover's second phase: the staged image's slot and root are the
     /// current ones from now on. Called by the boot CPU's step.
@@ -50,25 +75,33 @@ class Vm {
     /// A kernel made a call: it lives, and while it waits for the answer on its first CPU its
     /// console is free.
     void note_call() {
-        if (report_due_.load(std::memory_order_relaxed)) {
-            report_handover();
+        if (first_call_due_.load(std::memory_order_relaxed)) {
+            note_first_call();
         }
     }
+
+    /// The alarm that Vm set with machine::set_alarm has come.
+    void on_alarm();
 
     /// This CPU has left the guest: parks it, or enters the next kernel, as the engine says.
     void follow(Next next);
 
   private:
     void stage_in_turn();
-    [[noreturn]] void await_handover();
+    bool await_images();
+    void publish_status();
+    [[noreturn]] void hand_over();
     [[noreturn]] void enter_next_kernel();
-    void report_handover();
+    void note_first_call();
 
     Setup setup_{};
     ImageStore images_;
+    std::optional<Load> load_;
+    Published<ImageStatus> image_status_; ///< by who has the claim
     std::optional<Lifecycle> lifecycle_;
     StagedImage entering_{}; ///< between the memory switch and the entry
-    std::atomic<bool> report_due_{false};
+    std::atomic<bool> first_call_due_{false};
+    u64 watchdog_at_ = 0; ///< ticks; set before the CPU that it is for enters the kernel
 };
 
 } // namespace baton

@@ -32,8 +32,13 @@ std::vector<std::byte> image(const Header& header) {
     return file;
 }
 
+Result<ImageInfo> parse(const std::vector<std::byte>& file, Granules granules = any_granule) {
+    const std::span header{file.data(), std::min(file.size(), image_header_size)};
+    return parse_image(header, file.size(), granules);
+}
+
 Error error_of(const Header& header, Granules granules = any_granule) {
-    const auto result = parse_image(image(header), granules);
+    const auto result = parse(image(header), granules);
     REQUIRE_FALSE(result);
     return result.error();
 }
@@ -41,20 +46,20 @@ Error error_of(const Header& header, Granules granules = any_granule) {
 } // namespace
 
 TEST_CASE("an arm64 Image") {
-    const auto info = parse_image(image({.text_offset = 0x80000}));
+    const auto info = parse(image({.text_offset = 0x80000}));
     REQUIRE(info);
     CHECK(info->file_size == 4096);
     CHECK(info->text_offset == 0x80000);
     CHECK(info->image_size == 0x200'0000);
     // A file may be longer than the image says that it is.
-    CHECK(parse_image(image({.image_size = 100}))->image_size == 4096);
+    CHECK(parse(image({.image_size = 100}))->image_size == 4096);
 }
 
 TEST_CASE("other files") {
     CHECK(error_of({.magic = 0x644d'5240}) == Error::bad_image_magic);
     CHECK(error_of({.file_size = 63}) == Error::bad_image_magic);
     CHECK(error_of({.file_size = 0}) == Error::bad_image_magic);
-    CHECK(parse_image(image({.file_size = 64})));
+    CHECK(parse(image({.file_size = 64})));
 }
 
 TEST_CASE("images that cannot run here") {
@@ -64,8 +69,8 @@ TEST_CASE("images that cannot run here") {
     CHECK(error_of({.flags = 0x2}, {.kib16 = true}) == Error::bad_image_header);
     CHECK(error_of({.flags = 0x4}, {.kib4 = true}) == Error::bad_image_header);
     CHECK(error_of({.flags = 0x6}, {.kib4 = true}) == Error::bad_image_header);
-    CHECK(parse_image(image({.flags = 0x0}), {}));
-    CHECK(parse_image(image({.flags = 0x6}), {.kib64 = true}));
+    CHECK(parse(image({.flags = 0x0}), {}));
+    CHECK(parse(image({.flags = 0x6}), {.kib64 = true}));
 }
 
 TEST_CASE("sizes that wrap") {

@@ -16,6 +16,7 @@ from testing import Test, TestFailure, expect, run_command
 FOLDERS = ("arch", "guest-api", "hyp", "tests", "tools", "subprojects")
 FORMATTED = {".cpp", ".hpp", ".c", ".h"}
 COMMENTED = FORMATTED | {".S", ".py", ".sh", ".build", ".ini", ".toml", ".pml"}
+ABI = ROOT / "guest-api" / "baton.h"
 LICENCE = "SPDX-License-Identifier: "
 
 
@@ -30,6 +31,8 @@ def source_tests() -> list[Test]:
         Test("source/format", "every C and C++ file is as clang-format leaves it", check_format, quick=True),
         Test("source/licence", "every source file begins with its SPDX line", check_licence, quick=True),
         Test("source/layers", "hyp includes nothing of arch and holds no asm", check_layers, quick=True),
+        Test("source/abi", "the ABI's header compiles alone as C11 and as C++23, with all warnings and no other header",
+             check_abi, quick=True),
         Test("build/debug", "Baton, its guests and its unit tests compile without a warning",
              partial(check_build, "debug"), quick=True, alone=True),
         Test("build/release", "so does the release build", partial(check_build, "release"), alone=True),
@@ -56,6 +59,15 @@ def check_layers(log: Path) -> None:
              for number, line in enumerate(path.read_text().splitlines(), 1)
              if wrong.search(line.partition("//")[0])]
     expect(not found, f"hyp reaches into the machine at {', '.join(found)}")
+
+
+def check_abi(log: Path) -> None:
+    # Of -Weverything's, those that complain of C11 and C++23 themselves are left out.
+    allowed = ["-Wno-pre-c11-compat", "-Wno-c++98-compat", "-Wno-c++98-compat-pedantic", "-Wno-unused-macros"]
+    for compiler, language in (("clang-19", "c11"), ("clang++-19", "c++23"), ("gcc", "c11")):
+        warnings = ["-Wall", "-Wextra", "-Wpedantic"] if compiler == "gcc" else ["-Weverything", *allowed]
+        run_command([compiler, f"-std={language}", "-x", language.rstrip("0123456789"), "-nostdinc", *warnings, "-Werror",
+                     "-fsyntax-only", "-include", str(ABI), "/dev/null"], log, 60)
 
 
 def check_build(kind: str, log: Path) -> None:

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/kexec/load.hpp"
+
+#include "hyp/machine.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+
+namespace baton {
+namespace {
+
+/// Bytes that one call of `seal` publishes: about the work of copying and digesting a chunk.
+constexpr u64 publish_at_once = 4 * MiB;
+
+constexpr u64 limit = u64{1} << 52; // lay_out's: sums of sizes below do not wrap
+
+/// Adds the ticks of its life to a sum.
+class Stopwatch {
+  public:
+    Stopwatch(const Machine& clock, u64& sum) : clock_{clock}, sum_{sum}, begin_{clock.now()} {}
+    ~Stopwatch() { sum_ += clock_.now() - begin_; }
+    Stopwatch(const Stopwatch&) = delete;
+    Stopwatch& operator=(const Stopwatch&) = delete;
+
+  private:
+    const Machine& clock_;
+    u64& sum_;
+    u64 begin_;
+};
+
+} // namespace
+
+Result<u64> Load::begin(std::span<const Piece> pieces) {
+    if (progress_.state != State::none) {
+        return std::unexpected(Error::busy);
+    }
+    if (const auto checked = check(pieces); !checked) {
+        return std::unexpected(checked.error());
+    }
+    forget();
+    store_.drop();
+    progress_ = {.state = State::copying, .id = store_.new_id()};
+    for (const Piece& piece : pieces) {
+        (void)pieces_.push(piece); // `check` has counted them
+        progress_.size += piece.size;
+    }
+    return progress_.id;
+}
+
+Result<> Load::check(std::span<const Piece> pieces) {
+    if (pieces.empty() || pieces.size() > max_pieces || pieces[0].kind != PieceKind::kernel) {
+        return std::unexpected(Error::invalid);
+    }
+    u64 sizes[3]{};
+    for (const Piece& piece : pieces) {
+        u64& size = sizes[static_cast<usize>(piece.kind)];
+        if (piece.size == 0 || size != 0) {
+            return std::unexpected(Error::invalid);
+        }
+        size = std::min(piece.size, limit);
+    }
+    const auto [kernel, initrd, command_line] = sizes;
+    if (command_line > max_command_line) {
+        return std::unexpected(Error::bad_command_line);
+    }
+    // The least that any kernel of this size needs; what its header asks for comes with it.
+    const auto needed = slot_size_for({.file_size = kernel, .image_size = kernel}, initrd);
+    needed_ = needed.value_or(limit);
+    if (needed_ > store_.layout().slots[store_.spare_slot()].size) {
+        return std::unexpected(Error::image_too_big);
+    }
+    return {};
+}
+
+Result<> Load::copy(u64 id, u64 piece, u64 offset, PhysRange chunk) {
+    if (progress_.state == State::none || id != progress_.id) {
+        return std::unexpected(Error::stale);
+    }
+    if (piece >= pieces_.size() || offset >= pieces_[piece].size || chunk.empty() ||
+        chunk.size > max_chunk || chunk.size > pieces_[piece].size - offset) {
+        return std::unexpected(Error::invalid);
+    }
+    const auto at = std::tie(piece, offset);
+    const auto expected = std::tuple{u64{piece_}, piece_done_};
+    if (at != expected) {
+        return std::unexpected(at < expected ? Error::overlap : Error::out_of_order);
+    }
+
+    const Piece& current = pieces_[piece_];
+    Result<> taken{};
+    if (current.kind == PieceKind::command_line) {
+        taken = take_command_line(offset, chunk);
+    } else if (current.kind == PieceKind::kernel && offset == 0) {
+        taken = place_kernel(chunk);
+    } else {
+        const bool kernel = current.kind == PieceKind::kernel;
+        take((kernel ? place_->kernel : *place_->initrd).begin + offset, chunk);
+    }
+    if (!taken) {
+        return taken;
+    }
+    progress_.done += chunk.size;
+    piece_done_ += chunk.size;
+    if (piece_done_ == current.size) {
+        piece_++;
+        piece_done_ = 0;
+    }
+    return {};
+}
+
+/// The kernel's first chunk. Its header is read once: what is checked is what is staged.
+Result<> Load::place_kernel(PhysRange chunk) {
+    const u64 file_size = pieces_[0].size;
+    if (chunk.size < std::min<u64>(file_size, image_header_size)) {
+        return std::unexpected(Error::invalid);
+    }
+    std::array<std::byte, image_header_size> bytes{};
+    const std::span header{bytes.data(), std::min<usize>(chunk.size, bytes.size())};
+    std::memcpy(header.data(), machine::bytes(chunk.begin), header.size());
+    const auto info = parse_image(header, file_size, store_.granules());
+    if (!info) {
+        return std::unexpected(info.error());
+    }
+    const u64 initrd_size = size_of(PieceKind::initrd);
+    needed_ = slot_size_for(*info, initrd_size).value_or(limit);
+    const auto place = store_.place(*info, initrd_size);
+    if (!place) {
+        return std::unexpected(place.error());
+    }
+    place_ = *place;
+    progress_.needs = needed_;
+    unpublished_ = PhysRange::between(place->kernel.begin + file_size, place->kernel.end());
+
+    const PhysRange placed{place->kernel.begin, header.size()};
+    std::memcpy(machine::bytes(placed.begin), header.data(), header.size());
+    digest_.update(header);
+    machine::publish_bytes(placed);
+    take(placed.end(), PhysRange::between(chunk.begin + placed.size, chunk.end()));
+    return {};
+}
+
+/// The copy is what is digested, for the original may change meanwhile.
+void Load::take(PhysAddr to, PhysRange from) {
+    std::byte* copy = machine::bytes(to);
+    {
+        const Stopwatch watch{clock_, progress_.copying};
+        std::memcpy(copy, machine::bytes(from.begin), from.size);
+    }
+    {
+        const Stopwatch watch{clock_, progress_.digesting};
+        digest_.update({copy, static_cast<usize>(from.size)});
+    }
+    const Stopwatch watch{clock_, progress_.cleaning};
+    machine::publish_bytes({to, from.size});
+}
+
+Result<> Load::take_command_line(u64 offset, PhysRange chunk) {
+    char* to = command_line_.data() + offset;
+    std::memcpy(to, machine::bytes(chunk.begin), chunk.size);
+    if (std::memchr(to, 0, chunk.size) != nullptr) {
+        return std::unexpected(Error::bad_command_line);
+    }
+    digest_.update(std::as_bytes(std::span{to, static_cast<usize>(chunk.size)}));
+    return {};
+}
+
+Result<u64> Load::seal(u64 id, const Seal& request) {
+    if (progress_.state == State::none || id != progress_.id) {
+        return std::unexpected(Error::stale);
+    }
+    if (progress_.state == State::copying) {
+        if (const auto begun = begin_seal(request); !begun) {
+            return std::unexpected(begun.error());
+        }
+    }
+    const PhysRange now{unpublished_.begin, std::min(unpublished_.size, publish_at_once)};
+    {
+        const Stopwatch watch{clock_, progress_.cleaning};
+        machine::publish_bytes(now);
+    }
+    unpublished_ = PhysRange::between(now.end(), unpublished_.end());
+    return unpublished_.empty() ? stage() : unpublished_.size;
+}
+
+Result<> Load::begin_seal(const Seal& request) {
+    if (missing() != 0) {
+        return std::unexpected(Error::incomplete);
+    }
+    if (digest_.finish() != request.digest) {
+        forget();
+        return std::unexpected(Error::bad_digest);
+    }
+    seed_ = request.entropy;
+    seeded_ = request.has_entropy;
+    progress_.state = State::sealing;
+    return {};
+}
+
+Result<u64> Load::stage() {
+    const auto command_line = static_cast<usize>(size_of(PieceKind::command_line));
+    const auto staged = store_.stage({.id = progress_.id,
+                                      .size = progress_.size,
+                                      .place = *place_,
+                                      .bootargs = {command_line_.data(), command_line},
+                                      .seed = std::span{seed_}.first(seeded_ ? seed_.size() : 0)});
+    forget();
+    if (!staged) {
+        return std::unexpected(staged.error());
+    }
+    return 0;
+}
+
+Result<> Load::drop(u64 id) {
+    const bool loading = progress_.state != State::none;
+    const u64 there = loading ? progress_.id : store_.staged() ? store_.staged()->id : 0;
+    if (id != 0 && id != there) {
+        return std::unexpected(Error::stale);
+    }
+    forget();
+    store_.drop();
+    return {};
+}
+
+/// Nothing is in progress any more; how the last load went can still be asked.
+void Load::forget() {
+    progress_.state = State::none;
+    pieces_.clear();
+    piece_ = 0;
+    piece_done_ = 0;
+    place_.reset();
+    digest_ = {};
+    std::ranges::fill(seed_, std::byte{});
+}
+
+Load::Progress Load::progress() const {
+    const auto& staged = store_.staged();
+    if (progress_.state != State::none || !staged) {
+        return progress_.state == State::none ? Progress{} : progress_;
+    }
+    Progress whole = staged->id == progress_.id ? progress_ : Progress{}; // with its times
+    whole.state = State::staged;
+    whole.id = staged->id;
+    whole.size = staged->size;
+    whole.done = staged->size;
+    whole.needs = staged->needs;
+    return whole;
+}
+
+u64 Load::size_of(PieceKind kind) const {
+    const auto found = std::ranges::find(pieces_, kind, &Piece::kind);
+    return found == pieces_.end() ? 0 : found->size;
+}
+
+} // namespace baton

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/vm/hypercall.hpp"
+
+#include "guest-api/baton.h"
+#include "hyp/vm/guest_ram.hpp"
+#include "hyp/vm/vm.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace baton {
+namespace {
+
+static_assert(Load::max_chunk == BATON_MAX_CHUNK);
+static_assert(Load::max_pieces == BATON_MAX_PIECES);
+static_assert(Load::max_command_line == BATON_MAX_COMMAND_LINE);
+
+constexpr u32 features = BATON_HAS_LOAD | BATON_HAS_EXEC | BATON_HAS_RESET2 | BATON_HAS_STATUS |
+                         BATON_HAS_TRACE | BATON_HAS_LOG;
+
+CallResult refusal(Error error) { return {abi_status(error), true}; }
+
+/// A refusal that comes with numbers.
+CallResult load_refusal(Vm& vm, Error error) {
+    switch (error) {
+    case Error::image_too_big: {
+        const u64 slot = vm.images().layout().slots[vm.images().spare_slot()].size;
+        return {abi_status(error), true, {vm.load().needed(), slot}};
+    }
+    case Error::incomplete:
+        return {abi_status(error), true, {vm.load().missing()}};
+    default:
+        return refusal(error);
+    }
+}
+
+std::optional<Load::PieceKind> piece_kind(u32 kind) {
+    switch (kind) {
+    case BATON_PIECE_KERNEL:
+        return Load::PieceKind::kernel;
+    case BATON_PIECE_INITRD:
+        return Load::PieceKind::initrd;
+    case BATON_PIECE_COMMAND_LINE:
+        return Load::PieceKind::command_line;
+    default:
+        return std::nullopt;
+    }
+}
+
+using Pieces = StaticVector<Load::Piece, Load::max_pieces>;
+
+Result<Pieces> read_pieces(const baton_load& request) {
+    if (request.kind != BATON_GUEST_KEXEC || request.flags != 0 || request.reserved != 0 ||
+        request.piece_count > BATON_MAX_PIECES) {
+        return std::unexpected(Error::invalid);
+    }
+    Pieces pieces;
+    for (const baton_piece& piece : std::span{request.pieces}.first(request.piece_count)) {
+        const auto kind = piece_kind(piece.kind);
+        if (!kind || piece.reserved != 0 || !pieces.push({.kind = *kind, .size = piece.size})) {
+            return std::unexpected(Error::invalid);
+        }
+    }
+    return pieces;
+}
+
+CallResult begin(Vm& vm, const GuestCall& call) {
+    const auto request = read_struct<baton_load>(call.argument(0), call.argument(1));
+    if (!request) {
+        return refusal(request.error());
+    }
+    const auto pieces = read_pieces(*request);
+    if (!pieces) {
+        return refusal(pieces.error());
+    }
+    if (!vm.setup().guests_may_load) {
+        return refusal(Error::not_allowed);
+    }
+    // The spare slot and its root are the last kernel's: nobody may be on his way out of it.
+    if (const auto settled = vm.lifecycle().settle(); !settled) {
+        return refusal(settled.error());
+    }
+    const auto id = vm.load().begin({pieces->data(), pieces->size()});
+    return id ? CallResult{BATON_OK, true, {*id}} : load_refusal(vm, id.error());
+}
+
+CallResult copy(Vm& vm, const GuestCall& call) {
+    const u64 size = call.argument(4);
+    const auto chunk = guest_ram(call.argument(3), std::min<u64>(size, BATON_MAX_CHUNK));
+    if (!chunk) {
+        return refusal(chunk.error());
+    }
+    const auto copied =
+        vm.load().copy(call.argument(0), call.argument(1), call.argument(2), {chunk->begin, size});
+    return copied ? CallResult{BATON_OK, true} : load_refusal(vm, copied.error());
+}
+
+CallResult seal(Vm& vm, const GuestCall& call) {
+    Load::Seal request{};
+    if (vm.load().wants_seal_request()) {
+        const auto read = read_struct<baton_seal>(call.argument(1), call.argument(2));
+        if (!read) {
+            return refusal(read.error());
+        }
+        if ((read->flags & ~BATON_SEAL_ENTROPY) != 0 || read->reserved != 0) {
+            return refusal(Error::invalid);
+        }
+        std::memcpy(request.digest.data(), read->digest, sizeof read->digest);
+        std::memcpy(request.entropy.data(), read->entropy, sizeof read->entropy);
+        request.has_entropy = (read->flags & BATON_SEAL_ENTROPY) != 0;
+    }
+    const auto left = vm.load().seal(call.argument(0), request);
+    if (!left) {
+        return load_refusal(vm, left.error());
+    }
+    return {*left == 0 ? BATON_OK : BATON_MORE, true, {*left}};
+}
+
+CallResult drop(Vm& vm, const GuestCall& call) {
+    const auto dropped = vm.load().drop(call.argument(0));
+    return dropped ? CallResult{BATON_OK, true} : refusal(dropped.error());
+}
+
+using LoadCall = CallResult (*)(Vm&, const GuestCall&);
+
+/// One call that changes what is staged at a time, and none while a handover begins.
+CallResult with_claim(Vm& vm, const GuestCall& call, LoadCall function) {
+    if (!vm.claim_images()) {
+        return refusal(Error::busy);
+    }
+    const CallResult result = function(vm, call);
+    vm.unclaim_images();
+    return result;
+}
+
+CallResult exec(Vm& vm, const GuestCall& call) {
+    return refusal(call.argument(0) != 0 ? Error::invalid : vm.exec(call.argument(1)));
+}
+
+} // namespace
+
+CallResult hypercall(Vm& vm, const GuestCall& call) {
+    switch (call.function) {
+    case BATON_CALL_UID:
+        return {BATON_UID_0, true, {BATON_UID_1, BATON_UID_2, BATON_UID_3}};
+    case BATON_REVISION:
+        return {BATON_REVISION_MAJOR, true, {BATON_REVISION_MINOR}};
+    case BATON_FEATURES:
+        return {features, true};
+    case BATON_LOAD_BEGIN:
+        return with_claim(vm, call, begin);
+    case BATON_LOAD_COPY:
+        return with_claim(vm, call, copy);
+    case BATON_LOAD_SEAL:
+        return with_claim(vm, call, seal);
+    case BATON_LOAD_DROP:
+        return with_claim(vm, call, drop);
+    case BATON_EXEC:
+        return exec(vm, call);
+    case BATON_STATUS:
+        return status_call(vm, call);
+    case BATON_TRACE:
+        return trace_call(vm, call);
+    case BATON_TRACE_CPU:
+        return trace_cpu_call(vm, call);
+    case BATON_LOG:
+        return log_call(vm, call);
+    default:
+        return {BATON_NOT_SUPPORTED};
+    }
+}
+
+CallStatus abi_status(Error error) {
+    switch (error) {
+    case Error::invalid:
+        return BATON_INVALID_PARAMETER;
+    case Error::not_allowed:
+        return BATON_NOT_ALLOWED;
+    case Error::busy:
+        return BATON_BUSY;
+    case Error::bad_address:
+        return BATON_BAD_ADDRESS;
+    case Error::stale:
+        return BATON_STALE;
+    case Error::out_of_order:
+        return BATON_OUT_OF_ORDER;
+    case Error::overlap:
+        return BATON_OVERLAP;
+    case Error::bad_image_magic:
+        return BATON_BAD_MAGIC;
+    case Error::bad_image_header:
+        return BATON_BAD_HEADER;
+    case Error::image_too_big:
+        return BATON_TOO_BIG;
+    case Error::bad_command_line:
+        return BATON_BAD_COMMAND_LINE;
+    case Error::incomplete:
+        return BATON_INCOMPLETE;
+    case Error::bad_digest:
+        return BATON_BAD_DIGEST;
+    case Error::nothing_staged:
+        return BATON_NOT_SEALED;
+    case Error::timed_out:
+        return BATON_STUCK;
+    default:
+        return BATON_NO_MEMORY; // what staging lacks: too_many, no_room
+    }
+}
+
+} // namespace baton

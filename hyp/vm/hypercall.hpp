@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "hyp/result.hpp"
+#include "hyp/vm/smccc.hpp"
+
+/// Baton's own calls. guest-api/baton.h says what each takes, does and returns.
+namespace baton {
+
+/// NOT_SUPPORTED for a function that is none of them.
+CallResult hypercall(Vm& vm, const GuestCall& call);
+
+/// A refusal as the caller sees it: one of baton_error.
+CallStatus abi_status(Error error);
+
+// Those that only tell: report_calls.cpp.
+CallResult status_call(Vm& vm, const GuestCall& call);
+CallResult trace_call(Vm& vm, const GuestCall& call);
+CallResult trace_cpu_call(Vm& vm, const GuestCall& call);
+CallResult log_call(Vm& vm, const GuestCall& call);
+
+} // namespace baton

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/kexec/load.hpp"
+
+#include "hyp/machine.hpp"
+#include "tests/unit/dtb.hpp"
+
+#include <cstring>
+#include <random>
+#include <string>
+
+using namespace baton;
+using baton::test::Dtb;
+using baton::test::parsed;
+
+namespace {
+
+constexpr u64 ram_begin = 0x4000'0000;
+constexpr u64 ram_size = 64 * MiB;
+constexpr PhysRange spare_slot{{ram_begin + 32 * MiB}, 32 * MiB};
+constexpr u64 sources = ram_begin + 2 * MiB; ///< where the guest keeps what it loads
+
+/// The machine under the store: a piece of RAM, and a record of what was asked for.
+struct FakeMachine {
+    std::vector<std::byte> ram = std::vector<std::byte>(ram_size);
+    std::vector<PhysRange> published;
+    u64 header_reads = 0;
+    bool instructions_published = false;
+    bool has_room_for_tables = true;
+
+    bool is_published(PhysRange range) const {
+        RangeSet<64> all;
+        for (const PhysRange& piece : published) {
+            REQUIRE(all.add(piece));
+        }
+        return all.contains(range);
+    }
+};
+FakeMachine* fake;
+
+class Clock : public Machine {
+  public:
+    CpuId self() const override { return CpuId{0}; }
+    u64 now() const override { return ++ticks_; }
+    u64 frequency() const override { return 1000; }
+    void kick_all_others() override {}
+    void kick(CpuId) override {}
+    void wait(u64) override {}
+    void fence_lost(std::span<const CpuId>) override {}
+    void abandoned_by(CpuId) override { std::abort(); }
+
+  private:
+    mutable u64 ticks_ = 0;
+};
+
+} // namespace
+
+namespace baton::machine {
+
+std::byte* bytes(PhysAddr address) {
+    REQUIRE(address.value - ram_begin < ram_size);
+    fake->header_reads += address.value == sources ? 1 : 0;
+    return &fake->ram[address.value - ram_begin];
+}
+void publish_bytes(PhysRange range) {
+    CHECK(range.size <= 4 * MiB);
+    fake->published.push_back(range);
+    fake->instructions_published = false;
+}
+void publish_instructions() { fake->instructions_published = true; }
+bool prepare_memory(u32 slot, std::span<const PhysRange>) {
+    CHECK(slot == 1);
+    return fake->has_room_for_tables;
+}
+
+} // namespace baton::machine
+
+namespace {
+
+/// A guest with a kernel, an initrd and a command line to load.
+struct Guest {
+    FakeMachine machine;
+    Dtb firmware = Dtb::load("virt-4.dtb");
+    std::unique_ptr<Platform> platform = parsed(firmware);
+    std::unique_ptr<ImageStore> store = std::make_unique<ImageStore>();
+    Clock clock;
+    std::unique_ptr<Load> load;
+
+    std::string kernel = std::string(300'000, 'k');
+    std::string initrd = std::string(70'000, 'i');
+    std::string command_line = "console=ttyAMA0 quiet";
+
+    Guest() {
+        fake = &machine;
+        store->init({.platform = platform.get(),
+                     .firmware_dtb = firmware,
+                     .layout = {.image = {{ram_begin}, 2 * MiB},
+                                .pool = {{ram_begin + 16 * MiB}, 2 * MiB},
+                                .slots = {PhysRange{{ram_begin + 20 * MiB}, 8 * MiB}, spare_slot}},
+                     .granules = any_granule,
+                     .rotate = false});
+        load = std::make_unique<Load>(*store, clock);
+        set_header(8, 0);
+        set_header(16, kernel.size() + 9 * MiB);
+        set_header(24, 0b1010);
+        set_header(56, 0x644d'5241);
+    }
+
+    void set_header(usize offset, u64 value) { std::memcpy(&kernel[offset], &value, 8); }
+    std::string all() const { return kernel + initrd + command_line; }
+
+    u64 begin() {
+        const Load::Piece pieces[]{{Load::PieceKind::kernel, kernel.size()},
+                                   {Load::PieceKind::initrd, initrd.size()},
+                                   {Load::PieceKind::command_line, command_line.size()}};
+        const auto id = load->begin(pieces);
+        REQUIRE(id);
+        return *id;
+    }
+    Result<> copy(u64 id, u64 piece, u64 offset, std::string_view chunk) {
+        std::memcpy(&machine.ram[sources - ram_begin], chunk.data(), chunk.size());
+        return load->copy(id, piece, offset, {{sources}, chunk.size()});
+    }
+    template <class Size>
+    void copy_all(u64 id, Size chunk_size) {
+        u64 number = 0;
+        for (const std::string_view piece : {kernel, initrd, command_line}) {
+            for (usize at = 0; at < piece.size();) {
+                const std::string_view chunk = piece.substr(at, chunk_size());
+                REQUIRE(copy(id, number, at, chunk));
+                at += chunk.size();
+            }
+            number++;
+        }
+    }
+    Load::Seal seal_of(std::string_view text) const {
+        Sha256 digest;
+        digest.update(std::as_bytes(std::span{text}));
+        return {.digest = digest.finish(), .entropy = {}, .has_entropy = false};
+    }
+    /// Calls of `seal` that it took.
+    u32 seal(u64 id, const Load::Seal& request) {
+        u32 calls = 0;
+        for (u64 left = 1; left != 0; calls++) {
+            const auto sealed = load->seal(id, request);
+            REQUIRE(sealed);
+            left = *sealed;
+        }
+        return calls;
+    }
+    std::string_view at(PhysAddr address, usize size) const {
+        return {reinterpret_cast<const char*>(&machine.ram[address.value - ram_begin]), size};
+    }
+    FdtNode chosen() const {
+        const StagedImage& image = *store->staged();
+        const std::string_view dtb = at(to_phys(image.dtb), image.dtb_fields.size);
+        const auto node = Fdt::open(std::as_bytes(std::span{dtb}))->find("/chosen");
+        REQUIRE(node);
+        return *node;
+    }
+};
+
+constexpr auto whole_chunks = [] { return Load::max_chunk; };
+
+} // namespace
+
+TEST_CASE("a load puts kernel, initrd and DTB in their places, and publishes every byte") {
+    Guest guest;
+    const u64 id = guest.begin();
+    guest.copy_all(id, whole_chunks);
+    CHECK(guest.seal(id, guest.seal_of(guest.all())) == 3); // 9 MiB of BSS at 4 MiB a call
+
+    REQUIRE(guest.store->staged());
+    const StagedImage& image = *guest.store->staged();
+    CHECK(image.id == id);
+    CHECK(image.size == guest.all().size());
+    CHECK(to_phys(image.entry) == spare_slot.begin);
+    CHECK(guest.at(spare_slot.begin, guest.kernel.size()) == guest.kernel);
+    const Bytes start = guest.chosen().get("linux,initrd-start").value();
+    const u64 initrd_begin = CellReader{start}.take(static_cast<u32>(start.size() / 4)).value();
+    CHECK(guest.at({initrd_begin}, guest.initrd.size()) == guest.initrd);
+    CHECK(guest.chosen().string("bootargs") == guest.command_line);
+
+    CHECK(guest.machine.is_published({spare_slot.begin, guest.kernel.size() + 9 * MiB}));
+    CHECK(guest.machine.is_published({{initrd_begin}, guest.initrd.size()}));
+    CHECK(guest.machine.is_published({to_phys(image.dtb), image.dtb_fields.size}));
+    CHECK(guest.machine.instructions_published); // after the last byte
+    CHECK(spare_slot.contains(PhysRange{spare_slot.begin, image.needs}));
+}
+
+TEST_CASE("chunks may be of any size") {
+    std::minstd_rand random{1};
+    for (u32 round = 0; round < 20; round++) {
+        Guest guest;
+        const u64 id = guest.begin();
+        guest.copy_all(id, [&] { return 64 + random() % (Load::max_chunk - 63); });
+        guest.seal(id, guest.seal_of(guest.all()));
+        CHECK(guest.at(spare_slot.begin, guest.kernel.size()) == guest.kernel);
+    }
+}
+
+TEST_CASE("the kernel's header is read once") {
+    Guest guest;
+    const u64 id = guest.begin();
+    CHECK(guest.copy(id, 0, 0, std::string_view{guest.kernel}.substr(0, 1000)));
+    CHECK(guest.machine.header_reads == 1);
+}
+
+TEST_CASE("entropy becomes seeds, and without it there are none") {
+    for (const bool has_entropy : {true, false}) {
+        Guest guest;
+        const u64 id = guest.begin();
+        guest.copy_all(id, whole_chunks);
+        Load::Seal request = guest.seal_of(guest.all());
+        request.has_entropy = has_entropy;
+        std::ranges::fill(request.entropy, std::byte{0x5a});
+        guest.seal(id, request);
+        CHECK(guest.chosen().get("kaslr-seed").value_or(Bytes{}).size() == (has_entropy ? 8 : 0));
+        CHECK(guest.chosen().get("rng-seed").value_or(Bytes{}).size() == (has_entropy ? 56 : 0));
+    }
+}
+
+TEST_CASE("what is not what was meant is not staged") {
+    Guest guest;
+    const u64 id = guest.begin();
+    guest.copy_all(id, whole_chunks);
+    CHECK(guest.load->seal(id, guest.seal_of("something else")).error() == Error::bad_digest);
+    CHECK_FALSE(guest.store->staged());
+    CHECK(guest.load->seal(id, guest.seal_of(guest.all())).error() == Error::stale);
+    CHECK(guest.load->progress().state == Load::State::none);
+}
+
+TEST_CASE("no room for page tables ends the load, and the next one works") {
+    Guest guest;
+    u64 id = guest.begin();
+    guest.copy_all(id, whole_chunks);
+    guest.machine.has_room_for_tables = false;
+    const Load::Seal request = guest.seal_of(guest.all());
+    Result<u64> sealed = 1;
+    while (sealed && *sealed != 0) {
+        sealed = guest.load->seal(id, request);
+    }
+    REQUIRE_FALSE(sealed);
+    CHECK(sealed.error() == Error::no_room);
+    CHECK_FALSE(guest.store->staged());
+    guest.machine.has_room_for_tables = true;
+    id = guest.begin();
+    guest.copy_all(id, whole_chunks);
+    guest.seal(id, request);
+    CHECK(guest.store->staged()->id == id);
+}
+
+TEST_CASE("a load that is abandoned leaves room for the next") {
+    Guest guest;
+    const u64 first = guest.begin();
+    CHECK(guest.copy(first, 0, 0, std::string_view{guest.kernel}.substr(0, 5000)));
+    CHECK(guest.load->drop(first + 1).error() == Error::stale);
+    CHECK(guest.load->drop(0));
+    const u64 second = guest.begin();
+    CHECK(second != first);
+    CHECK(guest.copy(first, 0, 5000, "k").error() == Error::stale);
+    guest.copy_all(second, whole_chunks);
+    guest.seal(second, guest.seal_of(guest.all()));
+    CHECK(guest.load->progress().state == Load::State::staged);
+
+    // A load that is refused leaves what is staged; one that begins takes its place.
+    const Load::Piece too_big[]{{Load::PieceKind::kernel, spare_slot.size}};
+    CHECK(guest.load->begin(too_big).error() == Error::image_too_big);
+    CHECK(guest.load->needed() == spare_slot.size + max_dtb_size);
+    CHECK(guest.store->staged()->id == second);
+    guest.begin();
+    CHECK_FALSE(guest.store->staged());
+}
