@@ -17,15 +17,24 @@ struct CallResult {
 };
 
 /// By SMCCC 1.1 the callee keeps all registers but x0-x3.
-inline CallResult call(Conduit conduit, u64 function, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0) {
+inline CallResult call(Conduit conduit, u64 function, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0,
+                       u64 a4 = 0, u64 a5 = 0) {
     register u64 x0 asm("x0") = function;
     register u64 x1 asm("x1") = a1;
     register u64 x2 asm("x2") = a2;
     register u64 x3 asm("x3") = a3;
+    register u64 x4 asm("x4") = a4;
+    register u64 x5 asm("x5") = a5;
     if (conduit == Conduit::hvc) {
-        asm volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
+        asm volatile("hvc #0"
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+                     : "r"(x4), "r"(x5)
+                     : "memory");
     } else {
-        asm volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
+        asm volatile("smc #0"
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
+                     : "r"(x4), "r"(x5)
+                     : "memory");
     }
     return {x0, x1, x2, x3};
 }

@@ -11,6 +11,9 @@
 
 namespace baton::guest {
 
+/// The linker script makes room for as many as the guest may have CPUs.
+extern "C" char guest_stacks[], guest_stacks_end[];
+
 namespace {
 
 static_assert(offsetof(Cpu, stack_top) == CPU_STACK_TOP && offsetof(Cpu, entry) == CPU_ENTRY_STATE);
@@ -20,9 +23,9 @@ constexpr u64 stack_size = 8 * KiB;
 constinit std::array<Cpu, max_cpus> all_cpus{};
 u32 cpu_count;
 
-/// Not zeroed at entry: the name begins with .bss so that the compiler gives it no file contents.
-[[gnu::section(".bss.noinit")]] alignas(
-    4096) std::array<std::array<char, stack_size>, max_cpus> stacks;
+u32 stack_count() {
+    return static_cast<u32>(static_cast<u64>(guest_stacks_end - guest_stacks) / stack_size);
+}
 
 [[noreturn]] void take_jobs(Cpu& self) {
     self.online.store(true, std::memory_order_release);
@@ -64,14 +67,14 @@ Cpu* read_cpus() {
     Cpu* self = nullptr;
     const auto node = Node::at_path("/cpus");
     for (auto child = node->first_child(); child; child = child->next_sibling()) {
-        if (child->text("device_type") != "cpu" || cpu_count == max_cpus) {
+        if (child->text("device_type") != "cpu" || cpu_count == stack_count()) {
             continue;
         }
         Cpu& cpu = all_cpus[cpu_count];
         cpu.mpidr = child->number("reg").value_or(0);
         cpu.index = cpu_count;
         cpu.enabled = child->enabled();
-        cpu.stack_top = reinterpret_cast<u64>(&stacks[cpu_count]) + stack_size;
+        cpu.stack_top = reinterpret_cast<u64>(guest_stacks) + (cpu_count + 1) * stack_size;
         cpu_count++;
         if (cpu.mpidr == own_affinity()) {
             self = &cpu;

@@ -7,6 +7,7 @@ The bare-metal guests of tests/guests/table.toml as tests. One entry:
     proves = "every CPU comes up"   # one clause
     image = "smp"                   # BUILD/tests/guests/smp.img; takes the `append` string
     next = ["smp"]                  # further boot modules, in this order; none by default
+    initrd = "smp"                  # an image that is the first guest's initrd; none by default
     append = ""                     # bootargs of the first guest, and next_append of the others
     cpus = [1, 4]                   # each of these on …
     cpu = ["cortex-a76"]            # … each of these: so many runs
@@ -42,7 +43,7 @@ from testing import Test, TestFailure, expect
 
 TABLE = ROOT / "tests" / "guests" / "table.toml"
 DEFAULTS = {
-    "next": [], "append": "", "next_append": "", "cpus": [4], "cpu": ["cortex-a76"], "memory": None, "baton": "",
+    "next": [], "initrd": None, "append": "", "next_append": "", "cpus": [4], "cpu": ["cortex-a76"], "memory": None, "baton": "",
     "secure": False, "threads": "multi", "qemu": [], "build": "debug", "quick": False, "soak": False, "alone": False,
     "timeout": 60, "status": "off", "ends": None, "expect": [],
 }
@@ -84,7 +85,7 @@ def run(entry: dict, cpus: int, cpu: str, log: Path) -> None:
     baton = build.baton_image(entry["build"])
     folder = build.BUILD / entry["build"] / "tests" / "guests"
     follow = entry["next"] if isinstance(entry["next"], list) else [entry["next"]]
-    guests = [guest(folder, entry["image"], entry["append"])]
+    guests = [guest(folder, entry["image"], entry["append"], entry["initrd"])]
     guests += [guest(folder, image, entry["next_append"]) for image in follow]
     machine = Machine(guests, baton, entry["baton"], cpus, entry["memory"], cpu, entry["secure"],
                       entry["threads"] == "single", reset_ends=True, extra=entry["qemu"])
@@ -93,10 +94,10 @@ def run(entry: dict, cpus: int, cpu: str, log: Path) -> None:
     judge(entry, console.transcript, outcome)
 
 
-def guest(folder: Path, name: str, append: str) -> Guest:
+def guest(folder: Path, name: str, append: str, initrd: str | None = None) -> Guest:
     image = folder / f"{name}.img"
     expect(image.exists(), f"the build left no {image}")
-    return Guest(image, append=append)
+    return Guest(image, folder / f"{initrd}.img" if initrd else None, append)
 
 
 def judge(entry: dict, console: str, outcome) -> None:

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "guest-api/guest/successor.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace baton::guest {
+namespace {
+
+struct Piece {
+    baton_piece_kind kind;
+    std::span<const std::byte> bytes;
+};
+
+/// The pieces that there are, in the order of the load.
+StaticVector<Piece, 3> pieces_of(const Successor& successor) {
+    StaticVector<Piece, 3> pieces;
+    for (const Piece& piece :
+         {Piece{BATON_PIECE_KERNEL, successor.kernel}, Piece{BATON_PIECE_INITRD, successor.initrd},
+          Piece{BATON_PIECE_COMMAND_LINE, std::as_bytes(std::span{successor.command_line})}}) {
+        if (!piece.bytes.empty()) {
+            (void)pieces.push(piece);
+        }
+    }
+    return pieces;
+}
+
+} // namespace
+
+CallResult begin_load(const Successor& successor) {
+    baton_load request{};
+    request.kind = BATON_GUEST_KEXEC;
+    for (const Piece& piece : pieces_of(successor)) {
+        request.pieces[request.piece_count].kind = piece.kind;
+        request.pieces[request.piece_count++].size = piece.bytes.size();
+    }
+    return hypercall_into(BATON_LOAD_BEGIN, request);
+}
+
+CallResult copy_piece(u64 id, u64 number, std::span<const std::byte> piece) {
+    CallResult result{};
+    for (usize offset = 0; offset < piece.size() && result.status() == BATON_OK;) {
+        const usize size = std::min<usize>(piece.size() - offset, BATON_MAX_CHUNK);
+        result = insist([&] {
+            return hypercall(BATON_LOAD_COPY, id, number, offset, address_of(&piece[offset]), size);
+        });
+        offset += size;
+    }
+    return result;
+}
+
+CallResult copy_all(u64 id, const Successor& successor) {
+    CallResult result{};
+    u64 number = 0;
+    for (const Piece& piece : pieces_of(successor)) {
+        result = copy_piece(id, number++, piece.bytes);
+        if (result.status() != BATON_OK) {
+            break;
+        }
+    }
+    return result;
+}
+
+Sha256::Digest digest_of(const Successor& successor) {
+    Sha256 digest;
+    for (const Piece& piece : pieces_of(successor)) {
+        digest.update(piece.bytes);
+    }
+    return digest.finish();
+}
+
+baton_seal seal_request(const Sha256::Digest& digest) {
+    baton_seal request{};
+    std::memcpy(request.digest, digest.data(), sizeof request.digest);
+    return request;
+}
+
+CallResult seal(u64 id, const baton_seal& request) {
+    CallResult result{};
+    do {
+        result = insist(
+            [&] { return hypercall(BATON_LOAD_SEAL, id, address_of(&request), sizeof request); });
+    } while (result.status() == BATON_MORE);
+    return result;
+}
+
+CallResult stage(const Successor& successor) {
+    const CallResult begun = begin_load(successor);
+    if (begun.status() != BATON_OK) {
+        return begun;
+    }
+    const CallResult copied = copy_all(begun.x1, successor);
+    if (copied.status() != BATON_OK) {
+        return copied;
+    }
+    const CallResult sealed = seal(begun.x1, seal_request(digest_of(successor)));
+    return sealed.status() == BATON_OK ? begun : sealed;
+}
+
+} // namespace baton::guest
