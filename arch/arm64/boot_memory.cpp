@@ -177,7 +177,13 @@ void lay_out_pool() {
 std::span<const std::byte> keep_dtb(std::span<const std::byte> dtb) {
     std::byte* copy = machine::bytes(take_pages(dtb.size()).begin);
     std::memcpy(copy, dtb.data(), dtb.size());
-    return {copy, dtb.size()};
+    const std::span<const std::byte> kept{copy, dtb.size()};
+    // The platform's strings lie in the DTB that it was read from.
+    Platform* platform = std::construct_at(&hypervisor().platform);
+    if (!parse_platform(kept, *platform)) {
+        refuse_to_boot("the DTB changed while it was read");
+    }
+    return kept;
 }
 
 } // namespace baton::arm64

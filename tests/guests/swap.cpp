@@ -9,10 +9,14 @@
 //   reset2        SYSTEM_RESET2 type 0 in every second generation
 //   image=NAME    tells images apart that take turns
 //   alternate     the image must differ from the last one
+//   wipe          before reset all memory is overwritten that a guest may write
 //   bare, state=ADDRESS
 
 #include "guest-api/guest/gic.hpp"
 #include "tests/guests/leftovers.hpp"
+
+#include <algorithm>
+#include <cstring>
 
 namespace baton::guest {
 
@@ -23,12 +27,17 @@ extern "C" char guest_image[], guest_constant_end[];
 enum class Mode { spin, wfi, off, storm, onoff };
 
 constexpr u32 storm_sgi = 1;
+/// That take turns, by table.toml.
+constexpr u64 images = 2;
 
 std::atomic<u32> ready;
 
 void examine_image(Generation& generation) {
     const u64 name = digest_of(platform().bootargs.data(), platform().bootargs.size());
     const u64 digest = digest_of(guest_image, static_cast<usize>(guest_constant_end - guest_image));
+    const auto had_this_name = [name](const auto& known) { return known.name == name; };
+    require("the command line is that of a boot image",
+            generation.number < images || std::ranges::any_of(generation.digests, had_this_name));
     for (Generation::ImageDigest& known : generation.digests) {
         if (known.name == 0) {
             known = {name, digest};
@@ -138,10 +147,24 @@ void on_and_off(const Cpu& partner) {
     __builtin_unreachable();
 }
 
+/// Leaves nothing of what the firmware and earlier generations had in memory.
+void wipe_memory() {
+    for (const PhysRange& range : platform().memory) {
+        for (PhysAddr at = range.begin; at < range.end(); at = at + page_size) {
+            if (!platform().is_used({at, page_size}) && at.value != shared_page(0)) {
+                std::memset(reinterpret_cast<void*>(at.value), 0xa5, page_size);
+            }
+        }
+    }
+}
+
 [[noreturn]] void call_reset(u64 number, u32 waiting) {
     wait_until(patience(), [&] { return ready == waiting; });
     require("all CPUs are where reset is to find them", ready == waiting, "{} of {}", ready.load(),
             waiting);
+    if (option("wipe")) {
+        wipe_memory();
+    }
     asm volatile("msr daifset, #0xf");
     leave_spis();
     leave_everything();

@@ -1,42 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`reboot` swaps Debian's kernels, with the disk's files intact, every CPU online and no new warning."""
 
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from build import baton_image
+from cold_boot import cold_warnings
 from console import Console
 from linux import (check_disk, check_files, check_network, devices, linux, make_disk, power_off, release, wait_linux,
                    warnings)
 from machine import Machine
-from paths import BUILD
 from report import handovers
 from testing import Test, expect
 
 KERNELS = ("6.1", "6.12")
-
-
-COLD_BOOT = Lock()
-
-
-def cold_warnings(series: str, cpus: int) -> set[str]:
-    """What the kernel warns of when it is the first one above Baton."""
-    with COLD_BOOT:
-        return cold_boot(series, cpus)
-
-
-@cache
-def cold_boot(series: str, cpus: int) -> set[str]:
-    log = BUILD / "log" / f"system-swap-cold-{series}-{cpus}.log"
-    disk = make_disk(log.with_suffix(".img"))
-    machine = Machine([linux(series)], baton_image("debug"), cpus=cpus, reset_ends=True, extra=devices("pci", disk))
-    with Console(machine, log) as console:
-        shell = wait_linux(console, series, cpus)
-        found = warnings(shell)
-        power_off(console, shell)
-    disk.unlink()
-    return found
 
 
 def swaps(count: int, cpus: int, log: Path, options: str = "", bus: str = "pci", walk: str = "parallel") -> None:

@@ -64,6 +64,12 @@ class Console:
                 if not self._changed.wait(max(0, deadline - time.monotonic())) and time.monotonic() >= deadline:
                     raise ConsoleError(f"no '{pattern}' on the console within {timeout:g} s")
 
+    def expect_disaster(self, pattern: str, timeout: float) -> re.Match:
+        """As expect, for a disaster that the test itself has made: from now on it is no error."""
+        match = self.expect(pattern, timeout)
+        self._disaster_from = match.end()
+        return match
+
     def send(self, text: str) -> None:
         try:
             self.vm.process.stdin.write(text.encode())

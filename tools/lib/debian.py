@@ -9,6 +9,7 @@ from paths import CACHE
 
 SERIES = ("6.1", "6.12")
 BUSYBOX = CACHE / "debian" / "busybox" / "bin" / "busybox"
+KEXEC_TOOLS = CACHE / "debian" / "kexec-tools"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
-# Fetches Debian packages without installing them: arm64 kernels, busybox, libfdt's sources. An apt with its own
+# Fetches Debian packages without installing them: arm64 kernels, busybox, kexec, libfdt's sources. An apt with its own
 # state and cache reads the archives that the user's apt has, so signatures are checked, and the user's lists,
 # architectures and installed packages stay as they are.
 
@@ -72,7 +72,7 @@ unpack_package() { # package directory
     download "$1" "$work"
     dpkg-deb -x "$work/$1.deb" "$2" || die "package $1 is damaged: remove $work and run the same command again."
     rm -rf -- "$work"
-    printf '%s\n' "$1" >"$2/package"
+    printf '%s\n' "$1" >>"$2/package"
 }
 
 fetch_newest() { # prefix suffix directory
@@ -94,6 +94,19 @@ fetch_package() { # package directory
 }
 
 fetch_busybox() { make_whole "$debian/busybox" fetch_package busybox-static; }
+
+fetch_together() { # packages… directory
+    local directory=${!#} package
+    prepare_private_apt
+    for package in "${@:1:$#-1}"; do
+        unpack_package "$package" "$directory"
+    done
+}
+
+fetch_kexec() { # with every library that it is linked with
+    make_whole "$debian/kexec-tools" fetch_together kexec-tools libc6 zlib1g libxenmisc4.17 libxencall1 \
+        libxendevicemodel1 libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxentoolcore1 libxentoollog1
+}
 
 extract_libfdt() { # directory
     local work=$1.deb.d source=linux-source-6.12

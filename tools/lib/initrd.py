@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Builds the initrd of a Debian kernel: busybox, the modules for virtio disk and network, the files of guest/."""
+"""Builds the initrd of a Debian kernel: busybox, modules for virtio disk and network, the files of guest/, and more."""
 
 import hashlib
-from pathlib import Path
+import stat
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 import cpio
 from debian import BUSYBOX, Kernel
@@ -10,24 +13,37 @@ from errors import Stop
 from modules import load_order
 from paths import CACHE, private_write
 
+Files = Mapping[str, Path]
 MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "ext4"]
 GUEST = Path(__file__).parent / "guest"
+FOLDERS = {"bin", "dev", "etc", "lib", "lib/modules", "mnt", "proc", "sys", "tmp"}
+NO_FILES: Files = MappingProxyType({})
 
 
-def initrd(kernel: Kernel) -> Path:
-    """The kernel's initrd, built when there is none or when the recipe has changed since."""
+def initrd(kernel: Kernel, extra: Files = NO_FILES) -> Path:
+    """
+    The kernel's initrd, built when there is none or when the recipe has changed since.
+    extra: files that it holds beside its own, {path in the archive: file}.
+    """
     recipe = b"".join(path.read_bytes() for path in (*sorted(GUEST.iterdir()), Path(cpio.__file__), Path(__file__)))
+    for name, file in sorted(extra.items()):
+        recipe += f"{name}\0{is_program(file)}\0".encode() + file.read_bytes()
     path = CACHE / "initrd" / f"{kernel.release}-{hashlib.sha256(recipe).hexdigest()[:12]}.cpio"
     if not path.exists():
         if not BUSYBOX.exists():
             raise Stop(f"busybox is not in the cache ({BUSYBOX}). Run tools/lib/setup.sh.")
-        private_write(path, build(kernel))
+        private_write(path, build(kernel, extra))
     return path
 
 
-def build(kernel: Kernel) -> bytes:
+def is_program(file: Path) -> bool:
+    return bool(file.stat().st_mode & stat.S_IXUSR)
+
+
+def build(kernel: Kernel, extra: Files) -> bytes:
     archive = cpio.Archive()
-    for name in ("bin", "dev", "etc", "lib", "lib/modules", "mnt", "proc", "sys", "tmp"):
+    parents = {str(parent) for name in extra for parent in PurePosixPath(name).parents} - {"."}
+    for name in sorted(FOLDERS | parents):
         archive.directory(name)
     archive.device("dev/console", 5, 1)
     # The kernel starts /init; by that name busybox is an init.
@@ -40,4 +56,6 @@ def build(kernel: Kernel) -> bytes:
     for name, data in modules:
         archive.file(f"lib/modules/{name}.ko", data)
     archive.file("lib/modules/order", "".join(f"{name}\n" for name, _ in modules).encode())
+    for name, file in sorted(extra.items()):
+        archive.file(name, file.read_bytes(), 0o755 if is_program(file) else 0o644)
     return archive.finish()

@@ -11,7 +11,7 @@ from pathlib import Path
 import debian
 from console import Console, ConsoleError, Shell
 from errors import Status, Stop
-from initrd import initrd
+from initrd import NO_FILES, Files, initrd
 from machine import Guest
 from options import LINUX_APPEND
 from testing import expect
@@ -25,9 +25,10 @@ FILES = 6
 FILE_BYTES = 1 << 20
 
 
-def linux(series: str, append: str = "") -> Guest:
+def linux(series: str, append: str = "", extra: Files = NO_FILES) -> Guest:
+    """extra: files for the initrd, {path in it: file}."""
     kernel = debian.kernel(series)
-    return Guest(kernel.image, initrd(kernel), f"{LINUX_APPEND} {append}".strip())
+    return Guest(kernel.image, initrd(kernel, extra), f"{LINUX_APPEND} {append}".strip())
 
 
 def release(series: str) -> str:
@@ -38,8 +39,11 @@ def boot_seconds(cpus: int) -> int:
     return BOOT_SECONDS + BOOT_SECONDS_PER_CPU * cpus
 
 
-def make_disk(path: Path, megabytes: int = 64) -> Path:
-    """An ext4 image with some files and their checksums in SHA256SUMS. The same files each time."""
+def make_disk(path: Path, megabytes: int = 64, extra: Files = NO_FILES) -> Path:
+    """
+    An ext4 image with some files and their checksums in SHA256SUMS. The same files each time.
+    extra: more files for its root folder, {name: file}.
+    """
     tree = path.with_suffix(".tree")
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
@@ -50,6 +54,8 @@ def make_disk(path: Path, megabytes: int = 64) -> Path:
         (tree / f"file{number}").write_bytes(data)
         sums.append(f"{hashlib.sha256(data).hexdigest()}  file{number}\n")
     (tree / "SHA256SUMS").write_text("".join(sums))
+    for name, file in extra.items():
+        shutil.copyfile(file, tree / name)
     path.unlink(missing_ok=True)
     with open(path, "wb") as image:
         image.truncate(megabytes << 20)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Makes this machine (Debian 12, amd64, root or sudo) ready to build, run and test Baton: installs the Debian packages
-# that are missing, and fetches arm64 kernels, busybox and libfdt into a cache. What is there already is left alone, so
-# that a second run takes a fraction of a second.
+# that are missing, and fetches arm64 kernels, busybox, kexec and libfdt into a cache. What is there already is left
+# alone, so that a second run takes a fraction of a second.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -23,6 +23,7 @@ main() {
     install_packages
     fetch_libfdt
     fetch_busybox
+    fetch_kexec
     fetch_kernels
 }
 
