@@ -63,7 +63,9 @@ enum baton_error {
     BATON_BAD_DIGEST = -27, /* what was copied is not what the caller meant; the load is over */
     BATON_NOT_SEALED = -28, /* nothing is staged that could be started */
     BATON_NO_MEMORY = -29,  /* Baton has no room left for the DTB or the page tables */
-    BATON_STUCK = -30       /* a CPU has not left the last kernel; its memory is not free yet */
+    BATON_STUCK = -30,      /* a CPU has not left the last kernel; its memory is not free yet */
+    BATON_TRUSTED_OS =
+        -31 /* BATON_HOST_KEXEC: the firmware has a Trusted OS that lives on one CPU */
 };
 
 /* ---- Discovery. Any vCPU, any time ---- */
@@ -95,6 +97,7 @@ enum baton_error {
 #define BATON_HAS_STATUS (1u << 3)
 #define BATON_HAS_TRACE (1u << 4)
 #define BATON_HAS_LOG (1u << 5)
+#define BATON_HAS_HOST (1u << 6) /* BATON_HOST_KEXEC */
 
 /* ---- Load. One at a time ---- */
 
@@ -103,13 +106,19 @@ enum baton_error {
 #define BATON_MAX_COMMAND_LINE 4095u /* bytes, without a NUL at the end */
 
 enum baton_load_kind {
-    BATON_GUEST_KEXEC = 0 /* the next kernel of this VM, entered at EL1 */
+    BATON_GUEST_KEXEC = 0, /* the next kernel of this VM, entered at EL1 */
+    BATON_HOST_KEXEC = 1   /* in the place of Baton and all above it, entered at EL2 */
 };
 
 enum baton_piece_kind {
-    BATON_PIECE_KERNEL = 1,      /* an arm64 Image; exactly one, and the first piece */
-    BATON_PIECE_INITRD = 2,      /* at most one */
-    BATON_PIECE_COMMAND_LINE = 3 /* /chosen/bootargs; at most one */
+    BATON_PIECE_KERNEL = 1,       /* an arm64 Image; exactly one, and the first piece */
+    BATON_PIECE_INITRD = 2,       /* at most one */
+    BATON_PIECE_COMMAND_LINE = 3, /* /chosen/bootargs; at most one */
+    /* BATON_HOST_KEXEC: at most 12 multiboot,module nodes of /chosen, in this order of addresses.
+     */
+    BATON_PIECE_MODULE_KERNEL = 4,
+    BATON_PIECE_MODULE_RAMDISK = 5,
+    BATON_PIECE_MODULE_ARGUMENTS = 6 /* bootargs of the module that is the piece before */
 };
 
 struct baton_piece {
@@ -131,9 +140,9 @@ BATON_ASSERT_SIZE(struct baton_load, 272);
  * Begins a load: X1 = address of a struct baton_load, X2 = its size. Returns X1 = the load's id,
  * not 0 and never used again. An image that is staged already is dropped, but only when nothing
  * stands against the new load.
- * INVALID_PARAMETER, NOT_ALLOWED, BAD_ADDRESS, STUCK; BUSY, also while another load is in progress
- * (BATON_LOAD_DROP ends that, whoever began it); TOO_BIG if the sizes alone do not fit the slot;
- * BAD_COMMAND_LINE by its size.
+ * INVALID_PARAMETER, NOT_ALLOWED, BAD_ADDRESS, STUCK, TRUSTED_OS; BUSY, also while another load is
+ * in progress (BATON_LOAD_DROP ends that, whoever began it); TOO_BIG if the sizes alone do not fit
+ * the slot; BAD_COMMAND_LINE by its size.
  */
 #define BATON_LOAD_BEGIN 0xc6000001u
 
@@ -177,7 +186,7 @@ BATON_ASSERT_SIZE(struct baton_seal, 104);
 /*
  * Starts the staged image: X1 = flags, 0; X2 = its id, or 0 for whichever it is. Does not return
  * when it succeeds: all vCPUs are torn down, and the calling one enters the new kernel. The others
- * are off, for PSCI CPU_ON. From any vCPU, in any state.
+ * are off, for PSCI CPU_ON (the firmware's, after a BATON_HOST_KEXEC). From any vCPU, in any state.
  * INVALID_PARAMETER, NOT_SEALED, STALE, BUSY.
  */
 #define BATON_EXEC 0xc6000005u

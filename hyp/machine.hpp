@@ -9,6 +9,10 @@
 
 /// What the portable core needs of the machine beside hyp/lifecycle/machine.hpp. Declared here,
 /// implemented under arch/; every function acts on the CPU that calls it.
+namespace baton {
+struct StagedImage;
+}
+
 namespace baton::machine {
 
 /// Leaves whatever this CPU was doing and sleeps in EL2 until its vCPU is started.
@@ -49,6 +53,16 @@ void publish_instructions();
 /// Builds the VM's stage-2 root for the kernel in slot `slot`: `memory` and the devices. No CPU may
 /// be running on that root. False: too little memory for its tables.
 bool prepare_memory(u32 slot, std::span<const PhysRange> memory);
+
+/// Host kexec, on the boot CPU of a handover that is over but for this: hands the machine to the
+/// image at EL2. Every other CPU goes off; one that does not is disabled in the image's DTB, which
+/// then reserves Baton's memory.
+/// @param cpus_are_missing some CPU was lost before
+[[noreturn]] void leave(const StagedImage& image, bool cpus_are_missing);
+
+/// Does the firmware have a Trusted OS that keeps one CPU from being switched off (PSCI
+/// MIGRATE_INFO_TYPE, DEN0022 5.9)?
+bool has_resident_trusted_os();
 
 /// The bytes at a physical address, as this CPU can read and write them.
 std::byte* bytes(PhysAddr address);

@@ -47,6 +47,8 @@ const char* describe(Error error) {
         return "the command line is too long or has a NUL inside";
     case Error::incomplete:
         return "not everything has been copied";
+    case Error::trusted_os:
+        return "a Trusted OS lives on one CPU (PSCI MIGRATE_INFO_TYPE)";
     case Error::bad_digest:
         return "the digest is not that of what was copied";
     }

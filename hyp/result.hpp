@@ -29,6 +29,7 @@ enum class Error {
     out_of_order,     ///< a chunk that begins beyond what was copied
     bad_command_line, ///< too long, or with a NUL inside
     incomplete,       ///< seal before everything was copied
+    trusted_os,       ///< one lives on a CPU, which could not be switched off
     bad_digest,       ///< what was copied is not what was meant
 };
 

@@ -18,6 +18,11 @@
 #include <memory>
 
 namespace baton::arm64 {
+
+/// The boot CPU has no PerCpu yet when it comes in: entry.S.
+extern "C" El2Controls boot_el2_controls;
+constinit El2Controls boot_el2_controls{};
+
 namespace {
 
 // Constructed by boot_main: a constant initialiser would be a megabyte of image.
@@ -82,6 +87,7 @@ void greet() {
 void become_cpu(u64 mpidr) {
     for (PerCpu& cpu : hypervisor().cpus) {
         if (cpu.mpidr == (mpidr & MPIDR_EL1::affinity_mask)) {
+            cpu.el2_controls = boot_el2_controls;
             write_raw<TPIDR_EL2>(reinterpret_cast<u64>(&cpu));
             return;
         }

@@ -35,7 +35,7 @@ u64 least_slot_size(Granules granules) {
             log::line("boot image at {}: {}", image.kernel.begin, describe(info.error()));
             refuse_to_boot("a boot module of type kernel must be an arm64 Image, not compressed");
         }
-        const auto size = slot_size_for(*info, image.ramdisk ? image.ramdisk->size : 0);
+        const auto size = slot_size_for(*info, {.initrd = image.ramdisk ? image.ramdisk->size : 0});
         if (!size) {
             refuse_to_boot(describe(size.error()));
         }

@@ -45,6 +45,7 @@ u32 count_running() {
 
 void set_up_this_cpu() {
     PerCpu& self = this_cpu();
+    self.entry_state.save();
     configure_el2();
     write(hypervisor().roots[0]->vtcr_el2()); // the same for every root
     tlb::alle1(); // Whatever ran here before Baton may have left translations of any VMID.

@@ -12,6 +12,25 @@
 \name:
 .endm
 
+// What this CPU came with, into x23-x29: the entry's code writes all of it before there is memory
+// to keep it in. entry_state.hpp has the order.
+.macro read_el2_controls
+    mrs     x23, hcr_el2
+    mrs     x24, sctlr_el2
+    mrs     x25, tcr_el2
+    mrs     x26, ttbr0_el2
+    mrs     x27, mair_el2
+    mrs     x28, vbar_el2
+    mrs     x29, tpidr_el2
+.endm
+
+.macro store_el2_controls to
+    stp     x23, x24, [\to]
+    stp     x25, x26, [\to, #EL2_CONTROLS_TCR]
+    stp     x27, x28, [\to, #EL2_CONTROLS_MAIR]
+    str     x29, [\to, #EL2_CONTROLS_TPIDR]
+.endm
+
 // The MMU, the data cache and a set E2H can be left over from a loader that ran at EL2 itself.
 // Afterwards: MMU and data cache off, HCR_EL2 = RW, so E2H = 0 where that is possible at all.
 // Clobbers x9-x12. HCR_EL2 comes before anything whose layout E2H changes (hazards: fact 15).
@@ -68,6 +87,7 @@ function boot_entry
 1:
     cmp     x20, #(2 << 2)
     b.ne    2f
+    read_el2_controls
     clean_el2_entry
 2:
     // Static PIE: every entry is R_AARCH64_RELATIVE (the link refuses text relocations).
@@ -92,6 +112,10 @@ function boot_entry
     cmp     x9, x10
     b.lo    5b
 
+    adrp    x9, boot_el2_controls
+    add     x9, x9, :lo12:boot_el2_controls
+    store_el2_controls x9
+
     adrp    x9, __boot_stack_top
     add     x9, x9, :lo12:__boot_stack_top
     mov     sp, x9
@@ -115,6 +139,7 @@ function boot_entry
 function secondary_entry
     bti     j
     msr     daifset, #0xf
+    read_el2_controls
     clean_el2_entry
     mov     x19, x0
     msr     tpidr_el2, x19
@@ -132,6 +157,8 @@ function secondary_entry
     isb                             // in effect before anything is translated by them
     msr     sctlr_el2, x12
     isb                             // the next instruction is fetched through the map
+    add     x9, x19, #PERCPU_EL2_CONTROLS
+    store_el2_controls x9
     ldr     x9, [x19, #PERCPU_STACK_TOP]
     mov     sp, x9
     mov     x29, xzr

@@ -11,6 +11,8 @@ enum Function : u32 {
     SYSTEM_OFF = 0x8400'0008,
     SYSTEM_RESET = 0x8400'0009,
     CPU_ON = 0xc400'0003,
+    AFFINITY_INFO = 0xc400'0004,
+    MIGRATE_INFO_TYPE = 0x8400'0006,
 };
 
 } // namespace
@@ -33,6 +35,13 @@ i64 psci_version() { return static_cast<i32>(call(PSCI_VERSION)); }
 PsciStatus cpu_on(u64 affinity, PhysAddr entry, u64 context) {
     return static_cast<PsciStatus>(static_cast<i32>(call(CPU_ON, affinity, entry.value, context)));
 }
+
+bool is_off(u64 affinity) {
+    constexpr i32 OFF = 1;
+    return static_cast<i32>(call(AFFINITY_INFO, affinity, 0)) == OFF;
+}
+
+i64 migrate_info_type() { return static_cast<i32>(call(MIGRATE_INFO_TYPE)); }
 
 void system_off() {
     call(SYSTEM_OFF);

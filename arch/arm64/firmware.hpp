@@ -30,6 +30,12 @@ i64 psci_version();
 /// CPU_ON: `entry` is entered at EL2 with the MMU off and x0 = `context`.
 PsciStatus cpu_on(u64 affinity, PhysAddr entry, u64 context);
 
+/// AFFINITY_INFO of the CPU itself (level 0): true if it is off.
+bool is_off(u64 affinity);
+
+/// MIGRATE_INFO_TYPE: 0 and 1 a Trusted OS lives on one CPU, else there is none that needs care.
+i64 migrate_info_type();
+
 [[noreturn]] void system_off();
 [[noreturn]] void system_reset();
 

@@ -14,6 +14,7 @@
 #include "hyp/vm/vm.hpp"
 
 #include <array>
+#include <atomic>
 #include <optional>
 #include <span>
 
@@ -42,6 +43,8 @@ struct Hypervisor {
     /// Of the platform's frames, those that have a device.
     StaticVector<PhysRange, 64> virtio_mmio;
     Vm vm;
+    /// Host kexec: parked CPUs leave (departure.hpp).
+    std::atomic<bool> departing{false};
 
     /// Of the kernel that runs, or is about to.
     Stage2& current_root() { return *roots[vm.images().running_slot()]; }

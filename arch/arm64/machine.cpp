@@ -4,6 +4,7 @@
 #include "hyp/machine.hpp"
 
 #include "arch/arm64/cache.hpp"
+#include "arch/arm64/departure.hpp"
 #include "arch/arm64/el1_state.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/guest_frame.hpp"
@@ -33,6 +34,9 @@ void park_loop() {
     Hypervisor& baton = hypervisor();
     PerCpu& self = this_cpu();
     for (;;) {
+        if (is_departing()) {
+            depart();
+        }
         // SGIs, or settings, that other CPUs left here for the last kernel.
         if (const u64 handover = baton.vm.lifecycle().taken_down(); handover != self.clean_since) {
             self.clean_since = handover;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/arm64/asm_offsets.hpp"
+#include "arch/arm64/entry_state.hpp"
 #include "arch/arm64/gic/vgic.hpp"
 #include "arch/arm64/guest_frame.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
@@ -23,6 +24,7 @@ struct alignas(64) PerCpu {
     u64 stack_top = 0;
     u64 emergency_stack_top = 0;
     El2Translation translation{};
+    El2Controls el2_controls{};
 
     CpuId id{};
     u64 mpidr = 0;
@@ -33,6 +35,7 @@ struct alignas(64) PerCpu {
     bool kicked = false;
     u64 denied_accesses = 0; ///< of the guest, answered with an external abort
 
+    EntryState entry_state;
     VgicCpu vgic;
 
     GuestFrame* guest_frame() const {
@@ -42,6 +45,7 @@ struct alignas(64) PerCpu {
 static_assert(offsetof(PerCpu, stack_top) == PERCPU_STACK_TOP);
 static_assert(offsetof(PerCpu, emergency_stack_top) == PERCPU_EMERGENCY_STACK_TOP);
 static_assert(offsetof(PerCpu, translation) == PERCPU_TRANSLATION);
+static_assert(offsetof(PerCpu, el2_controls) == PERCPU_EL2_CONTROLS);
 static_assert(offsetof(El2Translation, mair) == 0 && offsetof(El2Translation, tcr) == 8);
 static_assert(offsetof(El2Translation, ttbr0) == 16 && offsetof(El2Translation, sctlr) == 24);
 

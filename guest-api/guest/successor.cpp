@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "guest-api/guest/successor.hpp"
 
+#include "guest-api/guest/check.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -12,15 +14,27 @@ struct Piece {
     std::span<const std::byte> bytes;
 };
 
+using Pieces = StaticVector<Piece, BATON_MAX_PIECES>;
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span{text.data(), text.size()});
+}
+
 /// The pieces that there are, in the order of the load.
-StaticVector<Piece, 3> pieces_of(const Successor& successor) {
-    StaticVector<Piece, 3> pieces;
-    for (const Piece& piece :
-         {Piece{BATON_PIECE_KERNEL, successor.kernel}, Piece{BATON_PIECE_INITRD, successor.initrd},
-          Piece{BATON_PIECE_COMMAND_LINE, std::as_bytes(std::span{successor.command_line})}}) {
-        if (!piece.bytes.empty()) {
-            (void)pieces.push(piece);
+Pieces pieces_of(const Successor& successor) {
+    Pieces pieces;
+    const auto add = [&](baton_piece_kind kind, std::span<const std::byte> bytes) {
+        if (!bytes.empty()) {
+            require("a load has room for all pieces", pieces.push({kind, bytes}));
         }
+    };
+    add(BATON_PIECE_KERNEL, successor.kernel);
+    add(BATON_PIECE_INITRD, successor.initrd);
+    add(BATON_PIECE_COMMAND_LINE, bytes_of(successor.command_line));
+    for (const SuccessorModule& module : successor.modules) {
+        add(module.is_kernel ? BATON_PIECE_MODULE_KERNEL : BATON_PIECE_MODULE_RAMDISK,
+            module.bytes);
+        add(BATON_PIECE_MODULE_ARGUMENTS, bytes_of(module.arguments));
     }
     return pieces;
 }
@@ -29,7 +43,7 @@ StaticVector<Piece, 3> pieces_of(const Successor& successor) {
 
 CallResult begin_load(const Successor& successor) {
     baton_load request{};
-    request.kind = BATON_GUEST_KEXEC;
+    request.kind = successor.kind;
     for (const Piece& piece : pieces_of(successor)) {
         request.pieces[request.piece_count].kind = piece.kind;
         request.pieces[request.piece_count++].size = piece.bytes.size();

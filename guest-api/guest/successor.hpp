@@ -10,10 +10,19 @@
 /// Staging the next image, the way a guest does it that wants one.
 namespace baton::guest {
 
+/// A boot module of an image that takes Baton's place.
+struct SuccessorModule {
+    std::span<const std::byte> bytes;
+    bool is_kernel = false;
+    std::string_view arguments{};
+};
+
 struct Successor {
     std::span<const std::byte> kernel;
     std::span<const std::byte> initrd;
     std::string_view command_line;
+    baton_load_kind kind = BATON_GUEST_KEXEC;
+    std::span<const SuccessorModule> modules{};
 };
 
 /// Makes a call until it is not BUSY: another vCPU's call of that kind takes a moment only.

@@ -33,25 +33,43 @@ bool granule_fits(u64 flags, Granules supported) {
     }
 }
 
-/// Offsets from the slot's begin.
-struct Offsets {
-    u64 kernel;
-    u64 initrd;
-    u64 dtb;
-    u64 end;
+/// Far beyond any machine's memory, and small enough that no sum below can wrap.
+constexpr u64 limit = u64{1} << 52;
+
+/// One piece after another, each whole pages.
+class Allotment {
+  public:
+    explicit Allotment(PhysAddr begin) : end_{begin} {}
+
+    PhysRange take(u64 size, u64 alignment = page_size) {
+        const PhysRange piece{{align_up(end_.value, alignment)}, size};
+        end_ = piece.end();
+        return piece;
+    }
+    PhysAddr end() const { return end_; }
+
+  private:
+    PhysAddr end_;
 };
 
-Result<Offsets> lay_out(const ImageInfo& image, u64 initrd_size) {
-    // Far beyond any machine's memory, and small enough that no sum below can wrap.
-    constexpr u64 limit = u64{1} << 52;
-    if (image.image_size > limit || image.text_offset > limit || initrd_size > limit) {
+Result<SlotPlacement> lay_out(PhysAddr begin, const ImageInfo& image, const Attachments& with) {
+    u64 largest = std::max({image.image_size, image.text_offset, with.initrd});
+    for (const u64 size : with.modules) {
+        largest = std::max(largest, size);
+    }
+    if (largest > limit) {
         return std::unexpected(Error::image_too_big);
     }
-    Offsets at{};
-    at.kernel = image.text_offset;
-    at.initrd = align_up(at.kernel + image.image_size, page_size);
-    at.dtb = align_up(at.initrd + initrd_size, block_size);
-    at.end = at.dtb + max_dtb_size;
+    Allotment room{begin + image.text_offset};
+    SlotPlacement at{
+        .kernel = room.take(image.image_size, 1), .initrd = std::nullopt, .modules = {}, .dtb = {}};
+    if (with.initrd != 0) {
+        at.initrd = room.take(with.initrd);
+    }
+    for (const u64 size : with.modules) {
+        (void)at.modules.push(room.take(size)); // as many as there is room for
+    }
+    at.dtb = room.take(max_dtb_size, block_size);
     return at;
 }
 
@@ -73,35 +91,27 @@ Result<ImageInfo> parse_image(std::span<const std::byte> header, u64 file_size,
         return std::unexpected(Error::bad_image_header);
     }
     info.image_size = std::max(info.image_size, info.file_size);
-    if (auto fits = lay_out(info, 0); !fits) {
+    if (auto fits = lay_out({}, info, {}); !fits) {
         return std::unexpected(fits.error());
     }
     return info;
 }
 
-Result<u64> slot_size_for(const ImageInfo& image, u64 initrd_size) {
-    const auto at = lay_out(image, initrd_size);
+Result<u64> slot_size_for(const ImageInfo& image, const Attachments& with) {
+    const auto at = lay_out({}, image, with);
     if (!at) {
         return std::unexpected(at.error());
     }
-    return at->end;
+    return at->dtb.end().value;
 }
 
-Result<SlotPlacement> place_in_slot(PhysRange slot, const ImageInfo& image, u64 initrd_size) {
-    const auto at = lay_out(image, initrd_size);
-    if (!at) {
-        return std::unexpected(at.error());
-    }
-    if (at->end > slot.size) {
+Result<SlotPlacement> place_in_slot(PhysRange slot, const ImageInfo& image,
+                                    const Attachments& with) {
+    const auto at = lay_out(slot.begin, image, with);
+    if (at && at->dtb.end() > slot.end()) {
         return std::unexpected(Error::image_too_big);
     }
-    SlotPlacement placement{.kernel = {slot.begin + at->kernel, image.image_size},
-                            .initrd = std::nullopt,
-                            .dtb = {slot.begin + at->dtb, max_dtb_size}};
-    if (initrd_size != 0) {
-        placement.initrd = PhysRange{slot.begin + at->initrd, initrd_size};
-    }
-    return placement;
+    return at;
 }
 
 } // namespace baton

@@ -3,6 +3,7 @@
 
 #include "hyp/address.hpp"
 #include "hyp/result.hpp"
+#include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
 
 #include <optional>
@@ -37,19 +38,28 @@ inline constexpr usize image_header_size = 64;
 Result<ImageInfo> parse_image(std::span<const std::byte> header, u64 file_size,
                               Granules supported = any_granule);
 
-/// One image set in a slot, from the slot's begin: kernel, initrd, DTB.
+/// What comes along with a kernel. Sizes in bytes.
+struct Attachments {
+    static constexpr usize max_modules = 12;
+
+    u64 initrd = 0; ///< 0: none
+    StaticVector<u64, max_modules> modules{};
+};
+
+/// One image set in a slot, from the slot's begin: kernel, initrd, modules, DTB.
 struct SlotPlacement {
     PhysRange kernel; ///< image_size bytes; its begin is the entry point
     std::optional<PhysRange> initrd;
+    StaticVector<PhysRange, Attachments::max_modules> modules;
     PhysRange dtb; ///< room of max_dtb_size, 2 MiB-aligned
 };
 
 /// Bytes of a slot that an image set needs, a multiple of 2 MiB. Errors: image_too_big.
-Result<u64> slot_size_for(const ImageInfo& image, u64 initrd_size);
+Result<u64> slot_size_for(const ImageInfo& image, const Attachments& with);
 
 /// @param slot 2 MiB-aligned
-/// @param initrd_size bytes, 0 for none
 /// Errors: image_too_big.
-Result<SlotPlacement> place_in_slot(PhysRange slot, const ImageInfo& image, u64 initrd_size);
+Result<SlotPlacement> place_in_slot(PhysRange slot, const ImageInfo& image,
+                                    const Attachments& with);
 
 } // namespace baton

@@ -71,7 +71,7 @@ Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slo
         return std::unexpected(info.error());
     }
     const u64 initrd_size = image.ramdisk ? image.ramdisk->size : 0;
-    const auto place = place_in_slot(setup_.layout.slots[slot], *info, initrd_size);
+    const auto place = place_in_slot(setup_.layout.slots[slot], *info, {.initrd = initrd_size});
     if (!place) {
         return std::unexpected(place.error());
     }
@@ -90,38 +90,79 @@ Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slo
 }
 
 Result<StagedImage> ImageStore::finish(const Content& content, u32 slot) {
-    const Platform& platform = *setup_.platform;
     const SlotPlacement& place = content.place;
-    const auto memory =
-        guest_memory(setup_.layout, slot, {platform.ram.begin(), platform.ram.end()},
-                     {platform.reserved.begin(), platform.reserved.end()}, kept_modules());
-    if (!memory) {
-        return std::unexpected(memory.error());
-    }
-    StagedImage staged{.id = content.id,
+    StagedImage staged{.kexec = content.kexec,
+                       .id = content.id,
                        .size = content.size,
                        .needs = place.dtb.end() - setup_.layout.slots[slot].begin,
                        .slot = slot,
                        .entry = to_guest(place.kernel.begin),
                        .dtb = to_guest(place.dtb.begin)};
-    const GuestDtbRequest request{.memory = {memory->begin(), memory->end()},
-                                  .bootargs = content.bootargs,
-                                  .initrd = place.initrd,
-                                  .seed = content.seed};
-    if (auto built =
-            build_guest_dtb(setup_.firmware_dtb, request, bytes_of(place.dtb), staged.dtb_fields);
-        !built) {
-        return std::unexpected(built.error());
+    const auto described = content.kexec == Kexec::guest ? describe_guest(content, staged)
+                                                         : describe_machine(content, staged);
+    if (!described) {
+        return std::unexpected(described.error());
     }
     for (const CpuId cpu : excluded_) {
         disable_cpu(staged, cpu);
     }
-    machine::publish_bytes({place.dtb.begin, staged.dtb_fields.size});
-    if (!machine::prepare_memory(slot, {memory->begin(), memory->end()})) {
-        return std::unexpected(Error::no_room);
-    }
     machine::publish_instructions();
     return staged;
+}
+
+/// The VM as it is for the next kernel: its DTB and its root.
+Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged) {
+    const Platform& platform = *setup_.platform;
+    const auto memory =
+        guest_memory(setup_.layout, staged.slot, {platform.ram.begin(), platform.ram.end()},
+                     {platform.reserved.begin(), platform.reserved.end()}, kept_modules());
+    if (!memory) {
+        return std::unexpected(memory.error());
+    }
+    const GuestDtbRequest request{.memory = {memory->begin(), memory->end()},
+                                  .bootargs = content.bootargs,
+                                  .initrd = content.place.initrd,
+                                  .seed = content.seed};
+    const PhysRange room = content.place.dtb;
+    if (auto built =
+            build_guest_dtb(setup_.firmware_dtb, request, bytes_of(room), staged.dtb_fields);
+        !built) {
+        return built;
+    }
+    machine::publish_bytes({room.begin, staged.dtb_fields.size});
+    const bool mapped = machine::prepare_memory(staged.slot, {memory->begin(), memory->end()});
+    return mapped ? Result<>{} : std::unexpected(Error::no_room);
+}
+
+/// The machine as the firmware described it, twice: for a kernel that has all of it, and for one
+/// that has to leave Baton's memory to a CPU that did not go. No guest runs in between, so the root
+/// maps no memory.
+Result<> ImageStore::describe_machine(const Content& content, StagedImage& staged) {
+    GuestDtbRequest request{.for_host = true,
+                            .modules = content.modules,
+                            .bootargs = content.bootargs,
+                            .initrd = content.place.initrd,
+                            .seed = content.seed};
+    const PhysRange room = content.place.dtb;
+    if (auto built =
+            build_guest_dtb(setup_.firmware_dtb, request, bytes_of(room), staged.dtb_fields);
+        !built) {
+        return built;
+    }
+    const u64 first_size = align_up(staged.dtb_fields.size, page_size);
+    const PhysRange rest = PhysRange::between(room.begin + first_size, room.end());
+    const PhysRange still_used[]{setup_.layout.image, setup_.layout.pool};
+    request.reserved = still_used;
+    GuestDtb fields;
+    if (auto built = build_guest_dtb(setup_.firmware_dtb, request, bytes_of(rest), fields);
+        !built) {
+        return built;
+    }
+    staged.fallback = {.dtb = to_guest(rest.begin),
+                       .size = fields.size,
+                       .shift = fields.cpu_status[0] - staged.dtb_fields.cpu_status[0]};
+    machine::publish_bytes({room.begin, first_size + fields.size});
+    return machine::prepare_memory(staged.slot, {}) ? Result<>{} : std::unexpected(Error::no_room);
 }
 
 StagedImage ImageStore::consume() {
@@ -132,8 +173,10 @@ StagedImage ImageStore::consume() {
 }
 
 void ImageStore::disable_cpu(const StagedImage& image, CpuId cpu) {
-    const PhysRange dtb{to_phys(image.dtb), image.dtb_fields.size};
-    const u32 offset = image.dtb_fields.cpu_status[index(cpu)];
+    const auto& fallback = image.fallback;
+    const PhysRange dtb = fallback ? PhysRange{to_phys(fallback->dtb), fallback->size}
+                                   : PhysRange{to_phys(image.dtb), image.dtb_fields.size};
+    const u32 offset = image.dtb_fields.cpu_status[index(cpu)] + (fallback ? fallback->shift : 0);
     baton::disable_cpu(bytes_of(dtb), offset);
     machine::publish_bytes({dtb.begin + offset, 16});
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hyp/kexec/image.hpp"
+#include "hyp/kexec/pieces.hpp"
 #include "hyp/kexec/seed_source.hpp"
 #include "hyp/memory/layout.hpp"
 #include "hyp/platform/guest_dtb.hpp"
@@ -16,6 +17,7 @@ namespace baton {
 
 /// An image set that lies ready to run where it is.
 struct StagedImage {
+    Kexec kexec = Kexec::guest;
     u64 id = 0;    ///< not 0, and no other image's
     u64 size = 0;  ///< bytes of kernel, initrd and command line as they were given
     u64 needs = 0; ///< bytes that it takes of its slot
@@ -23,6 +25,14 @@ struct StagedImage {
     GuestAddr entry{};
     GuestAddr dtb{};
     GuestDtb dtb_fields{};
+
+    /// Host: the DTB for the case that a CPU stays behind in Baton's memory, which it reserves.
+    struct Fallback {
+        GuestAddr dtb{};
+        u64 size = 0;
+        u32 shift = 0; ///< bytes that its cpu_status are further back
+    };
+    std::optional<Fallback> fallback{};
 };
 
 /// The two slots: one holds the running kernel, the other is spare, unmapped for the guest, and
@@ -62,19 +72,21 @@ class ImageStore {
     /// What lies in the spare slot as `place` says becomes an image: it gets its DTB and its root.
     /// All of `place` but the DTB's room has been published.
     struct Content {
+        Kexec kexec = Kexec::guest;
         u64 id;
         u64 size;
         SlotPlacement place;
         std::string_view bootargs;
-        std::span<const std::byte> seed; ///< empty: the kernel gets none
+        std::span<const std::byte> seed;         ///< empty: the kernel gets none
+        std::span<const DtbModule> modules = {}; ///< host
     };
     /// Errors: no_room (DTB or page tables), too_many, bad_dtb.
     Result<void> stage(const Content& content);
 
     /// An id for the next image.
     u64 new_id() { return ++last_id_; }
-    Result<SlotPlacement> place(const ImageInfo& image, u64 initrd_size) const {
-        return place_in_slot(setup_.layout.slots[spare_slot()], image, initrd_size);
+    Result<SlotPlacement> place(const ImageInfo& image, const Attachments& with) const {
+        return place_in_slot(setup_.layout.slots[spare_slot()], image, with);
     }
     Granules granules() const { return setup_.granules; }
 
@@ -82,6 +94,7 @@ class ImageStore {
 
     /// This CPU is no CPU of any kernel staged from now on: it never came up, or it is lost.
     void exclude(CpuId cpu) { (void)excluded_.push(cpu); }
+    bool excludes_any() const { return !excluded_.empty(); }
 
     /// Hands the staged image out: its slot is the running one from now on. Only the CPU that leads
     /// a handover calls this.
@@ -89,7 +102,7 @@ class ImageStore {
 
     // --- for all ---------------------------------------------------------------------------------
 
-    /// Marks a CPU as broken in a staged image's DTB, in place.
+    /// Marks a CPU as broken in a staged image's DTB (host: in the fallback), in place.
     static void disable_cpu(const StagedImage& image, CpuId cpu);
 
     u32 running_slot() const { return running_slot_; }
@@ -101,6 +114,8 @@ class ImageStore {
   private:
     Result<StagedImage> stage_boot_image(const BootImage& image, u32 slot);
     Result<StagedImage> finish(const Content& content, u32 slot);
+    Result<> describe_guest(const Content& content, StagedImage& staged);
+    Result<> describe_machine(const Content& content, StagedImage& staged);
     const BootImage& in_turn();
 
     Setup setup_{};

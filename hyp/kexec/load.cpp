@@ -31,41 +31,45 @@ class Stopwatch {
 
 } // namespace
 
-Result<u64> Load::begin(std::span<const Piece> pieces) {
+Result<u64> Load::begin(Kexec kexec, std::span<const Piece> pieces) {
     if (progress_.state != State::none) {
         return std::unexpected(Error::busy);
     }
-    if (const auto checked = check(pieces); !checked) {
+    if (const auto checked = check(kexec, pieces); !checked) {
         return std::unexpected(checked.error());
     }
     forget();
     store_.drop();
-    progress_ = {.state = State::copying, .id = store_.new_id()};
+    progress_ = {.state = State::copying, .kexec = kexec, .id = store_.new_id()};
+    std::span<char> room = texts_;
     for (const Piece& piece : pieces) {
-        (void)pieces_.push(piece); // `check` has counted them
+        Part part{.piece = piece, .to = {}, .text = {}};
+        if (is_text(piece.kind)) {
+            part.text = room.first(static_cast<usize>(piece.size));
+            room = room.subspan(part.text.size());
+        }
+        (void)parts_.push(part); // `check` has counted them
         progress_.size += piece.size;
     }
     return progress_.id;
 }
 
-Result<> Load::check(std::span<const Piece> pieces) {
-    if (pieces.empty() || pieces.size() > max_pieces || pieces[0].kind != PieceKind::kernel) {
+Result<> Load::check(Kexec kexec, std::span<const Piece> pieces) {
+    if (pieces.empty() || pieces.size() > max_pieces || !is_in_order(kexec, pieces)) {
         return std::unexpected(Error::invalid);
     }
-    u64 sizes[3]{};
+    u64 texts = 0;
     for (const Piece& piece : pieces) {
-        u64& size = sizes[static_cast<usize>(piece.kind)];
-        if (piece.size == 0 || size != 0) {
-            return std::unexpected(Error::invalid);
+        const u64 size = is_text(piece.kind) ? piece.size : 0;
+        texts += std::min<u64>(size, texts_.size() + 1);
+        if (size > max_command_line || texts > texts_.size()) {
+            return std::unexpected(Error::bad_command_line);
         }
-        size = std::min(piece.size, limit);
-    }
-    const auto [kernel, initrd, command_line] = sizes;
-    if (command_line > max_command_line) {
-        return std::unexpected(Error::bad_command_line);
     }
     // The least that any kernel of this size needs; what its header asks for comes with it.
-    const auto needed = slot_size_for({.file_size = kernel, .image_size = kernel}, initrd);
+    const u64 kernel = pieces[0].size;
+    const auto needed =
+        slot_size_for({.file_size = kernel, .image_size = kernel}, attachments_of(pieces));
     needed_ = needed.value_or(limit);
     if (needed_ > store_.layout().slots[store_.spare_slot()].size) {
         return std::unexpected(Error::image_too_big);
@@ -77,41 +81,40 @@ Result<> Load::copy(u64 id, u64 piece, u64 offset, PhysRange chunk) {
     if (progress_.state == State::none || id != progress_.id) {
         return std::unexpected(Error::stale);
     }
-    if (piece >= pieces_.size() || offset >= pieces_[piece].size || chunk.empty() ||
-        chunk.size > max_chunk || chunk.size > pieces_[piece].size - offset) {
+    if (piece >= parts_.size() || offset >= parts_[piece].piece.size || chunk.empty() ||
+        chunk.size > max_chunk || chunk.size > parts_[piece].piece.size - offset) {
         return std::unexpected(Error::invalid);
     }
     const auto at = std::tie(piece, offset);
-    const auto expected = std::tuple{u64{piece_}, piece_done_};
+    const auto expected = std::tuple{u64{part_}, part_done_};
     if (at != expected) {
         return std::unexpected(at < expected ? Error::overlap : Error::out_of_order);
     }
 
-    const Piece& current = pieces_[piece_];
+    const Part& part = parts_[part_];
     Result<> taken{};
-    if (current.kind == PieceKind::command_line) {
-        taken = take_command_line(offset, chunk);
-    } else if (current.kind == PieceKind::kernel && offset == 0) {
+    if (is_text(part.piece.kind)) {
+        taken = take_text(part.text.subspan(static_cast<usize>(offset)), chunk);
+    } else if (part_ == 0 && offset == 0) {
         taken = place_kernel(chunk);
     } else {
-        const bool kernel = current.kind == PieceKind::kernel;
-        take((kernel ? place_->kernel : *place_->initrd).begin + offset, chunk);
+        take(part.to + offset, chunk);
     }
     if (!taken) {
         return taken;
     }
     progress_.done += chunk.size;
-    piece_done_ += chunk.size;
-    if (piece_done_ == current.size) {
-        piece_++;
-        piece_done_ = 0;
+    part_done_ += chunk.size;
+    if (part_done_ == part.piece.size) {
+        part_++;
+        part_done_ = 0;
     }
     return {};
 }
 
 /// The kernel's first chunk. Its header is read once: what is checked is what is staged.
 Result<> Load::place_kernel(PhysRange chunk) {
-    const u64 file_size = pieces_[0].size;
+    const u64 file_size = parts_[0].piece.size;
     if (chunk.size < std::min<u64>(file_size, image_header_size)) {
         return std::unexpected(Error::invalid);
     }
@@ -122,12 +125,13 @@ Result<> Load::place_kernel(PhysRange chunk) {
     if (!info) {
         return std::unexpected(info.error());
     }
-    const u64 initrd_size = size_of(PieceKind::initrd);
-    needed_ = slot_size_for(*info, initrd_size).value_or(limit);
-    const auto place = store_.place(*info, initrd_size);
+    const Attachments with = attachments();
+    needed_ = slot_size_for(*info, with).value_or(limit);
+    const auto place = store_.place(*info, with);
     if (!place) {
         return std::unexpected(place.error());
     }
+    place_others(*place);
     place_ = *place;
     progress_.needs = needed_;
     unpublished_ = PhysRange::between(place->kernel.begin + file_size, place->kernel.end());
@@ -155,14 +159,35 @@ void Load::take(PhysAddr to, PhysRange from) {
     machine::publish_bytes({to, from.size});
 }
 
-Result<> Load::take_command_line(u64 offset, PhysRange chunk) {
-    char* to = command_line_.data() + offset;
-    std::memcpy(to, machine::bytes(chunk.begin), chunk.size);
-    if (std::memchr(to, 0, chunk.size) != nullptr) {
+Result<> Load::take_text(std::span<char> to, PhysRange chunk) {
+    const std::span<char> text = to.first(static_cast<usize>(chunk.size));
+    std::memcpy(text.data(), machine::bytes(chunk.begin), text.size());
+    if (std::memchr(text.data(), 0, text.size()) != nullptr) {
         return std::unexpected(Error::bad_command_line);
     }
-    digest_.update(std::as_bytes(std::span{to, static_cast<usize>(chunk.size)}));
+    digest_.update(std::as_bytes(text));
     return {};
+}
+
+void Load::place_others(const SlotPlacement& place) {
+    usize module = 0;
+    for (Part& part : parts_) {
+        if (part.piece.kind == PieceKind::kernel) {
+            part.to = place.kernel.begin;
+        } else if (part.piece.kind == PieceKind::initrd) {
+            part.to = place.initrd->begin;
+        } else if (!is_text(part.piece.kind)) {
+            part.to = place.modules[module++].begin;
+        }
+    }
+}
+
+Attachments Load::attachments() const {
+    StaticVector<Piece, max_pieces> pieces;
+    for (const Part& part : parts_) {
+        (void)pieces.push(part.piece);
+    }
+    return attachments_of({pieces.data(), pieces.size()});
 }
 
 Result<u64> Load::seal(u64 id, const Seal& request) {
@@ -198,12 +223,35 @@ Result<> Load::begin_seal(const Seal& request) {
 }
 
 Result<u64> Load::stage() {
-    const auto command_line = static_cast<usize>(size_of(PieceKind::command_line));
-    const auto staged = store_.stage({.id = progress_.id,
+    std::string_view command_line;
+    StaticVector<DtbModule, Attachments::max_modules> modules;
+    for (const Part& part : parts_) {
+        const std::string_view text{part.text.data(), part.text.size()};
+        switch (part.piece.kind) {
+        case PieceKind::kernel:
+        case PieceKind::initrd:
+            break;
+        case PieceKind::command_line:
+            command_line = text;
+            break;
+        case PieceKind::module_kernel:
+        case PieceKind::module_ramdisk:
+            (void)modules.push({.range = {part.to, part.piece.size},
+                                .is_kernel = part.piece.kind == PieceKind::module_kernel,
+                                .bootargs = {}});
+            break;
+        case PieceKind::module_arguments:
+            modules[modules.size() - 1].bootargs = text;
+            break;
+        }
+    }
+    const auto staged = store_.stage({.kexec = progress_.kexec,
+                                      .id = progress_.id,
                                       .size = progress_.size,
                                       .place = *place_,
-                                      .bootargs = {command_line_.data(), command_line},
-                                      .seed = std::span{seed_}.first(seeded_ ? seed_.size() : 0)});
+                                      .bootargs = command_line,
+                                      .seed = std::span{seed_}.first(seeded_ ? seed_.size() : 0),
+                                      .modules = {modules.data(), modules.size()}});
     forget();
     if (!staged) {
         return std::unexpected(staged.error());
@@ -225,9 +273,9 @@ Result<> Load::drop(u64 id) {
 /// Nothing is in progress any more; how the last load went can still be asked.
 void Load::forget() {
     progress_.state = State::none;
-    pieces_.clear();
-    piece_ = 0;
-    piece_done_ = 0;
+    parts_.clear();
+    part_ = 0;
+    part_done_ = 0;
     place_.reset();
     digest_ = {};
     std::ranges::fill(seed_, std::byte{});
@@ -240,16 +288,12 @@ Load::Progress Load::progress() const {
     }
     Progress whole = staged->id == progress_.id ? progress_ : Progress{}; // with its times
     whole.state = State::staged;
+    whole.kexec = staged->kexec;
     whole.id = staged->id;
     whole.size = staged->size;
     whole.done = staged->size;
     whole.needs = staged->needs;
     return whole;
-}
-
-u64 Load::size_of(PieceKind kind) const {
-    const auto found = std::ranges::find(pieces_, kind, &Piece::kind);
-    return found == pieces_.end() ? 0 : found->size;
 }
 
 } // namespace baton

@@ -3,6 +3,7 @@
 
 #include "hyp/crypto/sha256.hpp"
 #include "hyp/kexec/image_store.hpp"
+#include "hyp/kexec/pieces.hpp"
 #include "hyp/lifecycle/machine.hpp"
 #include "hyp/static_vector.hpp"
 
@@ -19,14 +20,9 @@ namespace baton {
 /// load as it was, unless it says otherwise.
 class Load {
   public:
-    enum class PieceKind { kernel, initrd, command_line };
-    struct Piece {
-        PieceKind kind;
-        u64 size; ///< bytes
-    };
     static constexpr usize max_pieces = 16;
     static constexpr u64 max_chunk = 64 * KiB;
-    static constexpr usize max_command_line = 4095;
+    static constexpr usize max_command_line = 4095; ///< a module's arguments too
 
     struct Seal {
         Sha256::Digest digest;
@@ -39,6 +35,7 @@ class Load {
     /// Where a load stands. Times are in ticks.
     struct Progress {
         State state = State::none;
+        Kexec kexec = Kexec::guest;
         u64 id = 0;
         u64 size = 0;  ///< bytes of all pieces
         u64 done = 0;  ///< bytes copied
@@ -53,7 +50,7 @@ class Load {
     /// Begins a load and drops the staged image.
     /// @return the load's id
     /// Errors: busy (there is a load already), invalid, bad_command_line, image_too_big (`needed`).
-    Result<u64> begin(std::span<const Piece> pieces);
+    Result<u64> begin(Kexec kexec, std::span<const Piece> pieces);
 
     /// Takes the next chunk.
     /// @param piece its number in `begin`
@@ -82,24 +79,33 @@ class Load {
     Progress progress() const;
 
   private:
-    Result<> check(std::span<const Piece> pieces);
+    /// A piece, and where it goes: into the slot once the kernel's header is known, or texts into
+    /// `texts_`.
+    struct Part {
+        Piece piece;
+        PhysAddr to{};
+        std::span<char> text;
+    };
+
+    Result<> check(Kexec kexec, std::span<const Piece> pieces);
     Result<> place_kernel(PhysRange chunk);
+    void place_others(const SlotPlacement& place);
     void take(PhysAddr to, PhysRange from);
-    Result<> take_command_line(u64 offset, PhysRange chunk);
+    Result<> take_text(std::span<char> to, PhysRange chunk);
+    Attachments attachments() const;
     Result<> begin_seal(const Seal& request);
     Result<u64> stage();
     void forget();
-    u64 size_of(PieceKind kind) const;
 
     ImageStore& store_;
     const Machine& clock_;
 
     Progress progress_{}; ///< State::none: of the last load
-    StaticVector<Piece, max_pieces> pieces_;
-    usize piece_ = 0;    ///< the one that is being copied
-    u64 piece_done_ = 0; ///< bytes of it
+    StaticVector<Part, max_pieces> parts_;
+    usize part_ = 0;    ///< the one that is being copied
+    u64 part_done_ = 0; ///< bytes of it
     std::optional<SlotPlacement> place_;
-    std::array<char, max_command_line> command_line_{};
+    std::array<char, 4 * (max_command_line + 1)> texts_{};
     Sha256 digest_;
     std::array<std::byte, 64> seed_{};
     bool seeded_ = false;

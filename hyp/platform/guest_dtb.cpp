@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/guest_dtb.hpp"
 
+#include "hyp/log/format.hpp"
 #include "hyp/platform/fdt_writer.hpp"
 #include "hyp/platform/guest_dtb_filter.hpp"
 #include "hyp/static_vector.hpp"
@@ -21,7 +22,8 @@ class GuestDtbBuilder {
   public:
     GuestDtbBuilder(const Fdt& source, const GuestDtbRequest& request, FdtWriter& writer,
                     GuestDtb& result)
-        : source_{source}, request_{request}, filter_{source}, writer_{writer}, result_{result} {}
+        : source_{source}, request_{request}, filter_{source, request.for_host}, writer_{writer},
+          result_{result} {}
 
     Result<> run();
 
@@ -32,6 +34,7 @@ class GuestDtbBuilder {
     void write_own_properties(FdtNode node, NodeKind kind);
     void write_chosen();
     void write_seed();
+    void write_modules();
     void write_memory(FdtNode node);
     void write_status(FdtNode node);
     /// Of the node that is being written.
@@ -53,6 +56,9 @@ Result<> GuestDtbBuilder::run() {
         if (const auto range = source_.reservation(i)) {
             writer_.add_reservation(*range);
         }
+    }
+    for (const PhysRange& range : request_.reserved) {
+        writer_.add_reservation(range);
     }
     writer_.begin_tree(fdt_boot_cpuid_phys(source_.data()));
     if (auto result = copy_tree(); !result) {
@@ -104,9 +110,12 @@ bool GuestDtbBuilder::enter(FdtNode node) {
 }
 
 void GuestDtbBuilder::leave() {
-    if (current() == NodeKind::root && !filter_.has_chosen()) {
+    if (current() == NodeKind::chosen) {
+        write_modules();
+    } else if (current() == NodeKind::root && !filter_.chosen()) {
         writer_.begin_node("chosen");
         write_chosen();
+        write_modules();
         writer_.end_node();
     }
     writer_.end_node();
@@ -150,6 +159,25 @@ void GuestDtbBuilder::write_seed() {
     }
     if (seed.size() > kaslr_size) {
         writer_.property("rng-seed", seed.subspan(kaslr_size));
+    }
+}
+
+void GuestDtbBuilder::write_modules() {
+    const CellCounts root = source_.root().child_cells();
+    const CellCounts cells = filter_.chosen() ? filter_.chosen()->child_cells(root) : root;
+    for (const DtbModule& module : request_.modules) {
+        std::array<char, 32> name{}; // a NUL follows what is written
+        format(std::span{name}.first(name.size() - 1), "module@{x}", module.range.begin.value);
+        writer_.begin_node(name.data());
+        const char* kind = module.is_kernel ? "multiboot,kernel" : "multiboot,ramdisk";
+        writer_.strings("compatible", {kind, "multiboot,module"});
+        CellWriter reg{writer_.property("reg", 4 * (cells.address + cells.size))};
+        reg.put(cells.address, module.range.begin.value);
+        reg.put(cells.size, module.range.size);
+        if (!module.bootargs.empty()) {
+            writer_.string("bootargs", module.bootargs);
+        }
+        writer_.end_node();
     }
 }
 

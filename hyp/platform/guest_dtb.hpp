@@ -16,13 +16,25 @@ namespace baton {
 /// The boot protocol allows no more.
 inline constexpr u64 max_dtb_size = 2 * MiB;
 
-struct GuestDtbRequest {
-    std::span<const PhysRange> memory; ///< ascending, disjoint; what stage 2 maps as RAM
+/// A boot module that a hypervisor finds in /chosen (`multiboot,module`).
+struct DtbModule {
+    PhysRange range;
+    bool is_kernel = false; ///< or a ramdisk
     std::string_view bootargs;
-    std::optional<PhysRange> initrd;
+};
+
+struct GuestDtbRequest {
+    /// The next kernel gets the whole machine, at EL2: it finds the firmware's DTB as it was but
+    /// for /chosen, the CPUs' `status`, and what is in `reserved`.
+    bool for_host = false;
+    std::span<const DtbModule> modules{};  ///< with for_host
+    std::span<const PhysRange> reserved{}; ///< with for_host; memory that somebody still uses
+    std::span<const PhysRange> memory{};   ///< ascending, disjoint; what stage 2 maps as RAM
+    std::string_view bootargs{};
+    std::optional<PhysRange> initrd{};
     /// Fresh entropy: 8 bytes become kaslr-seed, what follows rng-seed. Without (or with too little
     /// of) it the properties are left out, so that no kernel gets the seed of the one before.
-    std::span<const std::byte> seed;
+    std::span<const std::byte> seed{};
 };
 
 struct GuestDtb {
@@ -38,10 +50,10 @@ struct GuestDtb {
 /// Errors: bad_dtb, too_many (nesting, MSI controllers), no_room (buffer too small, or the result
 /// larger than max_dtb_size).
 ///
-/// What differs from the firmware's: /memory has what of `request.memory` lay in it; /chosen has
-/// the request's bootargs, initrd and seed, and no modules and no EFI tables; PSCI is called by
-/// HVC; no idle states; no ITS, no other MSI controller and nothing that refers to one; every cpu
-/// node has a `status`: "okay" for those in Platform::cpus, "fail" for all others.
+/// What differs from the firmware's for a guest: /memory has what of `request.memory` lay in it;
+/// /chosen has the request's bootargs, initrd and seed, and no modules and no EFI tables; PSCI is
+/// called by HVC; no idle states; no ITS, no other MSI controller and nothing that refers to one;
+/// every cpu node has a `status`: "okay" for those in Platform::cpus, "fail" for all others.
 Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtbRequest& request,
                              std::span<std::byte> buffer, GuestDtb& result);
 

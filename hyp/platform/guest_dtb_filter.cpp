@@ -25,12 +25,10 @@ bool is_msi_controller(FdtNode node) {
 /// through either.
 bool is_gic(FdtNode node) { return node.is_compatible("arm,gic-v3"); }
 
-/// What tells of the boot before this one goes: with linux,uefi-* a kernel would take its memory
-/// from the firmware's map instead of from /memory.
-bool keeps_in_chosen(std::string_view name) {
-    return !name.starts_with("linux,uefi-") &&
-           !is_one_of(name, {"bootargs", "linux,initrd-start", "linux,initrd-end", "kaslr-seed",
-                             "rng-seed"});
+/// What tells of the boot before this one.
+bool is_of_one_boot(std::string_view name) {
+    return is_one_of(
+        name, {"bootargs", "linux,initrd-start", "linux,initrd-end", "kaslr-seed", "rng-seed"});
 }
 
 } // namespace
@@ -59,6 +57,9 @@ NodeKind GuestDtbFilter::kind_of(FdtNode node, NodeKind parent) const {
     if (parent == NodeKind::cpus && is_cpu(node)) {
         return NodeKind::cpu;
     }
+    if (for_host_) {
+        return NodeKind::plain;
+    }
     if (parent == NodeKind::root && node.string("device_type") == "memory" && node.is_enabled()) {
         return NodeKind::memory;
     }
@@ -73,9 +74,9 @@ bool GuestDtbFilter::drops(FdtNode node, NodeKind parent) const {
     case NodeKind::chosen:
         return node.is_compatible("multiboot,module");
     case NodeKind::cpus:
-        return is_one_of(node.name(), {"idle-states", "domain-idle-states"});
+        return !for_host_ && is_one_of(node.name(), {"idle-states", "domain-idle-states"});
     default:
-        return is_msi_controller(node);
+        return !for_host_ && is_msi_controller(node);
     }
 }
 
@@ -83,18 +84,19 @@ bool GuestDtbFilter::keeps(const FdtProperty& property, NodeKind kind) const {
     const std::string_view name = property.name;
     switch (kind) {
     case NodeKind::chosen:
-        return keeps_in_chosen(name);
+        // With linux,uefi-* a guest would take its memory from the firmware's map, not /memory.
+        return !is_of_one_boot(name) && (for_host_ || !name.starts_with("linux,uefi-"));
     case NodeKind::memory:
         return !is_one_of(name, {"reg", "status", "linux,usable-memory"});
     case NodeKind::cpu:
-        return !is_one_of(name, {"status", "cpu-idle-states"});
+        return name != "status" && (for_host_ || name != "cpu-idle-states");
     case NodeKind::psci:
         return !is_one_of(name,
                           {"compatible", "method", "cpu_on", "cpu_off", "cpu_suspend", "migrate"});
     case NodeKind::gic:
         return !is_one_of(name, {"msi-controller", "mbi-ranges", "mbi-alias"});
     default:
-        return name != "domain-idle-states" && !refers_to_hidden(property);
+        return for_host_ || (name != "domain-idle-states" && !refers_to_hidden(property));
     }
 }
 

@@ -16,13 +16,14 @@ enum class NodeKind { plain, root, chosen, cpus, cpu, memory, psci, gic };
 /// Which nodes and properties of the firmware's DTB a guest gets as they are.
 class GuestDtbFilter {
   public:
-    explicit GuestDtbFilter(const Fdt& source)
-        : chosen_{source.find("/chosen")}, cpus_{source.find("/cpus")} {}
+    /// @param for_host the next kernel gets the machine as the firmware described it
+    GuestDtbFilter(const Fdt& source, bool for_host)
+        : chosen_{source.find("/chosen")}, cpus_{source.find("/cpus")}, for_host_{for_host} {}
 
     /// Collects what other nodes may refer to but the guest has not. Errors: too_many.
     Result<> find_hidden(const Fdt& source);
 
-    bool has_chosen() const { return chosen_.has_value(); }
+    const std::optional<FdtNode>& chosen() const { return chosen_; }
     NodeKind kind_of(FdtNode node, NodeKind parent) const;
     /// With everything below the node.
     bool drops(FdtNode node, NodeKind parent) const;
@@ -35,6 +36,7 @@ class GuestDtbFilter {
 
     std::optional<FdtNode> chosen_;
     std::optional<FdtNode> cpus_;
+    bool for_host_;
     StaticVector<u32, 128> hidden_; ///< phandles of MSI controllers
 };
 

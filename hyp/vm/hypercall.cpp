@@ -2,6 +2,7 @@
 #include "hyp/vm/hypercall.hpp"
 
 #include "guest-api/baton.h"
+#include "hyp/machine.hpp"
 #include "hyp/vm/guest_ram.hpp"
 #include "hyp/vm/vm.hpp"
 
@@ -16,7 +17,7 @@ static_assert(Load::max_pieces == BATON_MAX_PIECES);
 static_assert(Load::max_command_line == BATON_MAX_COMMAND_LINE);
 
 constexpr u32 features = BATON_HAS_LOAD | BATON_HAS_EXEC | BATON_HAS_RESET2 | BATON_HAS_STATUS |
-                         BATON_HAS_TRACE | BATON_HAS_LOG;
+                         BATON_HAS_TRACE | BATON_HAS_LOG | BATON_HAS_HOST;
 
 CallResult refusal(Error error) { return {abi_status(error), true}; }
 
@@ -34,23 +35,29 @@ CallResult load_refusal(Vm& vm, Error error) {
     }
 }
 
-std::optional<Load::PieceKind> piece_kind(u32 kind) {
+std::optional<PieceKind> piece_kind(u32 kind) {
     switch (kind) {
     case BATON_PIECE_KERNEL:
-        return Load::PieceKind::kernel;
+        return PieceKind::kernel;
     case BATON_PIECE_INITRD:
-        return Load::PieceKind::initrd;
+        return PieceKind::initrd;
     case BATON_PIECE_COMMAND_LINE:
-        return Load::PieceKind::command_line;
+        return PieceKind::command_line;
+    case BATON_PIECE_MODULE_KERNEL:
+        return PieceKind::module_kernel;
+    case BATON_PIECE_MODULE_RAMDISK:
+        return PieceKind::module_ramdisk;
+    case BATON_PIECE_MODULE_ARGUMENTS:
+        return PieceKind::module_arguments;
     default:
         return std::nullopt;
     }
 }
 
-using Pieces = StaticVector<Load::Piece, Load::max_pieces>;
+using Pieces = StaticVector<Piece, Load::max_pieces>;
 
 Result<Pieces> read_pieces(const baton_load& request) {
-    if (request.kind != BATON_GUEST_KEXEC || request.flags != 0 || request.reserved != 0 ||
+    if (request.kind > BATON_HOST_KEXEC || request.flags != 0 || request.reserved != 0 ||
         request.piece_count > BATON_MAX_PIECES) {
         return std::unexpected(Error::invalid);
     }
@@ -76,11 +83,15 @@ CallResult begin(Vm& vm, const GuestCall& call) {
     if (!vm.setup().guests_may_load) {
         return refusal(Error::not_allowed);
     }
+    const auto kexec = request->kind == BATON_HOST_KEXEC ? Kexec::host : Kexec::guest;
+    if (kexec == Kexec::host && machine::has_resident_trusted_os()) {
+        return refusal(Error::trusted_os);
+    }
     // The spare slot and its root are the last kernel's: nobody may be on his way out of it.
     if (const auto settled = vm.lifecycle().settle(); !settled) {
         return refusal(settled.error());
     }
-    const auto id = vm.load().begin({pieces->data(), pieces->size()});
+    const auto id = vm.load().begin(kexec, {pieces->data(), pieces->size()});
     return id ? CallResult{BATON_OK, true, {*id}} : load_refusal(vm, id.error());
 }
 
@@ -202,6 +213,8 @@ CallStatus abi_status(Error error) {
         return BATON_NOT_SEALED;
     case Error::timed_out:
         return BATON_STUCK;
+    case Error::trusted_os:
+        return BATON_TRUSTED_OS;
     default:
         return BATON_NO_MEMORY; // what staging lacks: too_many, no_room
     }

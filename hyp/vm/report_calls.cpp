@@ -83,7 +83,7 @@ void tell_images(Vm& vm, baton_status& status) {
     status.running_slot = slots[running].begin.value;
     status.spare_slot = slots[1 - running].begin.value;
     status.load_state = abi_state(load.state);
-    status.load_kind = BATON_GUEST_KEXEC;
+    status.load_kind = load.kexec == Kexec::host ? BATON_HOST_KEXEC : BATON_GUEST_KEXEC;
     status.load_id = load.id;
     status.load_size = load.size;
     status.load_done = load.done;

@@ -118,6 +118,9 @@ void Vm::enter_next_kernel() {
         ImageStore::disable_cpu(entering_, cpu);
         images_.exclude(cpu);
     }
+    if (entering_.kexec == Kexec::host) {
+        machine::leave(entering_, images_.excludes_any());
+    }
     first_call_due_.store(true, std::memory_order_relaxed);
     machine::prepare_vcpu();
     if (setup_.watchdog_s != 0) {

@@ -77,7 +77,7 @@ TEST_CASE("sizes that wrap") {
     CHECK(error_of({.image_size = ~u64{0}}) == Error::image_too_big);
     CHECK(error_of({.text_offset = ~u64{3}}) == Error::image_too_big);
     const ImageInfo info{.file_size = 64, .text_offset = 0, .image_size = 64};
-    CHECK(slot_size_for(info, ~u64{0}).error() == Error::image_too_big);
+    CHECK(slot_size_for(info, {.initrd = ~u64{0}}).error() == Error::image_too_big);
 }
 
 TEST_CASE("an image set is laid out in its slot without overlaps") {
@@ -85,7 +85,7 @@ TEST_CASE("an image set is laid out in its slot without overlaps") {
     const PhysRange slot{{0x5000'0000}, 64 * MiB};
     for (u64 initrd_size : {u64{0}, u64{1}, 40 * MiB - 1}) {
         CAPTURE(initrd_size);
-        const auto place = place_in_slot(slot, info, initrd_size);
+        const auto place = place_in_slot(slot, info, {.initrd = initrd_size});
         REQUIRE(place);
         CHECK(place->kernel.begin == slot.begin + 0x80000);
         CHECK(place->kernel.size == info.image_size);
@@ -101,11 +101,11 @@ TEST_CASE("an image set is laid out in its slot without overlaps") {
         CHECK(place->dtb.size == max_dtb_size);
         CHECK_FALSE(place->dtb.overlaps(place->kernel));
         CHECK(slot.contains(place->dtb));
-        const u64 needed = *slot_size_for(info, initrd_size);
+        const u64 needed = *slot_size_for(info, {.initrd = initrd_size});
         CHECK(needed % block_size == 0);
-        CHECK(place_in_slot({slot.begin, needed}, info, initrd_size));
-        CHECK(place_in_slot({slot.begin, needed - block_size}, info, initrd_size).error() ==
-              Error::image_too_big);
+        CHECK(place_in_slot({slot.begin, needed}, info, {.initrd = initrd_size}));
+        CHECK(place_in_slot({slot.begin, needed - block_size}, info, {.initrd = initrd_size})
+                  .error() == Error::image_too_big);
     }
-    CHECK(place_in_slot(slot, info, 50 * MiB).error() == Error::image_too_big);
+    CHECK(place_in_slot(slot, info, {.initrd = 50 * MiB}).error() == Error::image_too_big);
 }

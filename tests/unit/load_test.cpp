@@ -109,10 +109,10 @@ struct Guest {
     std::string all() const { return kernel + initrd + command_line; }
 
     u64 begin() {
-        const Load::Piece pieces[]{{Load::PieceKind::kernel, kernel.size()},
-                                   {Load::PieceKind::initrd, initrd.size()},
-                                   {Load::PieceKind::command_line, command_line.size()}};
-        const auto id = load->begin(pieces);
+        const Piece pieces[]{{PieceKind::kernel, kernel.size()},
+                             {PieceKind::initrd, initrd.size()},
+                             {PieceKind::command_line, command_line.size()}};
+        const auto id = load->begin(Kexec::guest, pieces);
         REQUIRE(id);
         return *id;
     }
@@ -263,8 +263,8 @@ TEST_CASE("a load that is abandoned leaves room for the next") {
     CHECK(guest.load->progress().state == Load::State::staged);
 
     // A load that is refused leaves what is staged; one that begins takes its place.
-    const Load::Piece too_big[]{{Load::PieceKind::kernel, spare_slot.size}};
-    CHECK(guest.load->begin(too_big).error() == Error::image_too_big);
+    const Piece too_big[]{{PieceKind::kernel, spare_slot.size}};
+    CHECK(guest.load->begin(Kexec::guest, too_big).error() == Error::image_too_big);
     CHECK(guest.load->needed() == spare_slot.size + max_dtb_size);
     CHECK(guest.store->staged()->id == second);
     guest.begin();

@@ -8,6 +8,7 @@ The bare-metal guests of tests/guests/table.toml as tests. One entry:
     image = "smp"                   # BUILD/tests/guests/smp.img; takes the `append` string
     next = ["smp"]                  # further boot modules, in this order; none by default
     initrd = "smp"                  # an image that is the first guest's initrd; none by default
+    archive = {kernel = "baton"}    # or: its initrd is a cpio archive of images ("baton" is Baton's), and of texts ("text:…")
     append = ""                     # bootargs of the first guest, and next_append of the others
     cpus = [1, 4]                   # each of these on …
     cpu = ["cortex-a76"]            # … each of these: so many runs
@@ -35,6 +36,7 @@ from functools import partial
 from pathlib import Path
 
 import build
+import cpio
 from console import Console
 from errors import Status
 from machine import Guest, Machine
@@ -43,7 +45,7 @@ from testing import Test, TestFailure, expect
 
 TABLE = ROOT / "tests" / "guests" / "table.toml"
 DEFAULTS = {
-    "next": [], "initrd": None, "append": "", "next_append": "", "cpus": [4], "cpu": ["cortex-a76"], "memory": None, "baton": "",
+    "next": [], "initrd": None, "archive": {}, "append": "", "next_append": "", "cpus": [4], "cpu": ["cortex-a76"], "memory": None, "baton": "",
     "secure": False, "threads": "multi", "qemu": [], "build": "debug", "quick": False, "soak": False, "alone": False,
     "timeout": 60, "status": "off", "ends": None, "expect": [],
 }
@@ -85,7 +87,10 @@ def run(entry: dict, cpus: int, cpu: str, log: Path) -> None:
     baton = build.baton_image(entry["build"])
     folder = build.BUILD / entry["build"] / "tests" / "guests"
     follow = entry["next"] if isinstance(entry["next"], list) else [entry["next"]]
-    guests = [guest(folder, entry["image"], entry["append"], entry["initrd"])]
+    initrd = make_archive(entry["archive"], folder, baton, log) if entry["archive"] else None
+    if entry["initrd"]:
+        initrd = folder / f"{entry['initrd']}.img"
+    guests = [guest(folder, entry["image"], entry["append"], initrd)]
     guests += [guest(folder, image, entry["next_append"]) for image in follow]
     machine = Machine(guests, baton, entry["baton"], cpus, entry["memory"], cpu, entry["secure"],
                       entry["threads"] == "single", reset_ends=True, extra=entry["qemu"])
@@ -94,10 +99,22 @@ def run(entry: dict, cpus: int, cpu: str, log: Path) -> None:
     judge(entry, console.transcript, outcome)
 
 
-def guest(folder: Path, name: str, append: str, initrd: str | None = None) -> Guest:
+def guest(folder: Path, name: str, append: str, initrd: Path | None = None) -> Guest:
     image = folder / f"{name}.img"
     expect(image.exists(), f"the build left no {image}")
-    return Guest(image, folder / f"{initrd}.img" if initrd else None, append)
+    return Guest(image, initrd, append)
+
+
+def make_archive(files: dict[str, str], folder: Path, baton: Path, log: Path) -> Path:
+    archive = cpio.Archive()
+    for name, source in files.items():
+        text = source.removeprefix("text:")
+        image = baton if source == "baton" else folder / f"{source}.img"
+        archive.file(name, text.encode() if text != source else image.read_bytes())
+    path = log.with_suffix(".cpio")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(archive.finish())
+    return path
 
 
 def judge(entry: dict, console: str, outcome) -> None:

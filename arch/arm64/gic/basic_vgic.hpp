@@ -141,6 +141,17 @@ class BasicVgic {
         lost.redistributor_.bank().begin_reset();
     }
 
+    // A host kexec: Baton leaves.
+
+    /// On the CPU itself, after `take_down`: its part of the GIC as it was, but that nothing is
+    /// enabled. It takes no kick any more.
+    void give_back_cpu(Cpu& cpu) {
+        cpu.interface_.hardware().give_back();
+        cpu.redistributor_.give_back();
+    }
+    /// The last CPU, before its own part.
+    void give_back_distributor() { distributor_.give_back(); }
+
   private:
     using Bank = InterruptBank<Machine>;
 

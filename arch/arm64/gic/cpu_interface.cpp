@@ -93,6 +93,14 @@ Result<> CpuInterface::bring_up(bool two_security_states) {
     return {};
 }
 
+void CpuInterface::give_back() {
+    write_raw<ICC_IGRPEN1_EL1>(0);
+    isb();
+    clear_active_priorities();
+    reset_virtual();
+    isb();
+}
+
 u64 CpuInterface::list_register(u32 n) { return load_list_register(n); }
 void CpuInterface::set_list_register(u32 n, u64 value) { store_list_register(n, value); }
 

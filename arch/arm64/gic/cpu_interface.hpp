@@ -18,6 +18,9 @@ class CpuInterface {
     /// Errors: unsupported (the firmware keeps the system registers from EL2).
     Result<> bring_up(bool two_security_states);
 
+    /// Signals nothing any more and has nothing active. The registers' values are the caller's.
+    static void give_back();
+
     /// ICC_IAR1_EL1's INTID; 1020 to 1023 if there is none.
     static u32 acknowledge() {
         const u64 intid = read_raw<ICC_IAR1_EL1>() & ICC_IAR1_EL1::INTID;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/gic/frame_state.hpp"
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/interrupt_bank.hpp"
 #include "arch/arm64/gic/sgi_request.hpp"
@@ -35,6 +36,7 @@ class Distributor {
         typer_ = frame_.read(Gicd32::TYPER);
         spi_end_ = std::min(((typer_ & gicd_typer::ITLinesNumber) + 1) * 32, first_special_intid);
 
+        control_at_entry_ = frame_.read(Gicd32::CTLR);
         // ARE may change only while both groups are off (12.9.4).
         const u32 off = frame_.read(Gicd32::CTLR) & ~all_groups;
         frame_.write(Gicd32::CTLR, off);
@@ -79,6 +81,21 @@ class Distributor {
         }
         home_ = cpu;
         return done;
+    }
+
+    /// As `bring_up` found it, with no interrupt enabled, all routed to where they are. When no
+    /// CPU uses it any more but this one.
+    void give_back() {
+        frame_.write(Gicd32::CTLR, frame_.read(Gicd32::CTLR) & ~all_groups);
+        (void)writes_done();
+        for (u32 n = 1; n < used_banks(); n++) {
+            reset_bank<Machine>(range_.begin, n);
+        }
+        (void)writes_done();
+        // ARE changes while both groups are off (12.9.4).
+        frame_.write(Gicd32::CTLR, control_at_entry_ & ~all_groups);
+        (void)writes_done();
+        frame_.write(Gicd32::CTLR, control_at_entry_);
     }
 
     PhysRange range() const { return range_; }
@@ -179,6 +196,7 @@ class Distributor {
     Frame frame_{};
     u32 typer_ = 0;
     u32 spi_end_ = first_spi; ///< one above the last implemented SPI
+    u32 control_at_entry_ = 0;
     std::atomic<u32> control_{0};
     std::array<Bank, bank_count - 1> banks_{};
     u32 home_ = 0; ///< the CPU that SPIs are routed to unless the guest says otherwise

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/gic/frame_state.hpp"
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/gicr.hpp"
 #include "arch/arm64/gic/interrupt_bank.hpp"
@@ -20,6 +21,7 @@ class Redistributor {
     /// @param own Baton's own SGI and PPIs, hidden from the guest
     void attach(PhysAddr frame, u32 own, u8 priority_mask, const std::atomic<u32>& control) {
         frame_ = Frame{frame};
+        sgi_frame_ = frame + gicr_sgi_base;
         // The kick's number is the guest's all the same: its SGIs have no physical counterpart.
         bank_.init(typename Bank::Registers{frame + gicr_sgi_base}, 0, ~own | sgi_bits,
                    priority_mask, control);
@@ -30,6 +32,8 @@ class Redistributor {
     /// Errors: unsupported (LPIs are on and cannot be turned off: their tables may lie anywhere in
     /// memory), timed_out (it does not wake, or a write stays pending).
     Result<> bring_up(u32 enabled) {
+        control_at_entry_ = frame_.read(Gicr32::CTLR);
+        waker_at_entry_ = frame_.read(Gicr32::WAKER);
         if (!wake()) {
             return std::unexpected(Error::timed_out);
         }
@@ -55,6 +59,19 @@ class Redistributor {
         bank_.finish_reset();
         forget_waker();
         return done;
+    }
+
+    /// As `bring_up` found it, with no interrupt enabled. On the CPU itself, when its interface
+    /// signals nothing any more.
+    void give_back() {
+        reset_bank<Machine>(sgi_frame_, 0);
+        (void)writes_done();
+        frame_.write(Gicr32::CTLR, control_at_entry_ & ~gicr_ctlr::EnableLPIs);
+        if ((waker_at_entry_ & gicr_waker::ProcessorSleep) != 0) {
+            frame_.write(Gicr32::WAKER, frame_.read(Gicr32::WAKER) | gicr_waker::ProcessorSleep);
+            (void)Machine::poll(
+                [this] { return (frame_.read(Gicr32::WAKER) & gicr_waker::ChildrenAsleep) != 0; });
+        }
     }
 
     /// Whether 1-of-N SPIs may be sent to this CPU. Without effect where GICR_TYPER.DPGS is 0.
@@ -134,6 +151,9 @@ class Redistributor {
     void forget_waker() { waker_.store(asleep_, std::memory_order_relaxed); }
 
     Frame frame_{};
+    PhysAddr sgi_frame_{};
+    u32 control_at_entry_ = 0;
+    u32 waker_at_entry_ = 0;
     Bank bank_;
     u8 priority_bits_ = 0xff;
     std::atomic<u32> waker_{asleep_};

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// The last instructions of Baton on a CPU, in a host kexec. They run where they are mapped, identity
+// mapped as all of Baton is, so they go on when the MMU goes off. From then on there is no stack and
+// no access to data: what is in the caches cannot be seen past them.
+
+#include "arch/arm64/asm_offsets.hpp"
+
+// x0 = El2Controls of this CPU, x1 = where to go on, 0 for off: PSCI CPU_OFF, x2 = x0 there.
+    .text
+    .globl leave_el2
+    .balign 4
+    .type leave_el2, %function
+leave_el2:
+    bti     c
+    msr     daifset, #0xf
+    ldp     x23, x24, [x0]
+    ldp     x25, x26, [x0, #EL2_CONTROLS_TCR]
+    ldp     x27, x28, [x0, #EL2_CONTROLS_MAIR]
+    ldr     x29, [x0, #EL2_CONTROLS_TPIDR]
+    mov     x16, x1
+    mov     x0, x2
+
+    mrs     x9, sctlr_el2
+    mov     x10, #(1 << 0 | 1 << 2)
+    bic     x9, x9, x10
+    bic     x9, x9, #(1 << 12)
+    dsb     sy                      // what this CPU wrote is seen by those that still have caches on
+    msr     sctlr_el2, x9
+    isb                             // MMU and caches are off
+    // Nothing of Baton's translations or of its guests' stays, and no instruction that was fetched
+    // from where the next image lies (Arm ARM D8.14.2: local, this CPU alone has them still).
+    tlbi    alle1
+    tlbi    alle2
+    ic      iallu
+    dsb     nsh
+    isb
+    // HCR_EL2 before what E2H gives another layout (hazards: fact 15).
+    msr     hcr_el2, x23
+    isb
+    msr     tcr_el2, x25
+    msr     ttbr0_el2, x26
+    msr     mair_el2, x27
+    msr     vbar_el2, x28
+    msr     tpidr_el2, x29
+    msr     sctlr_el2, x24
+    isb                             // in force before the image's first instruction
+    cbz     x16, 1f
+
+    mov     x1, xzr
+    mov     x2, xzr
+    mov     x3, xzr
+    br      x16
+    dsb     nsh                     // no speculation past the branch
+    isb
+
+1:  mov     x0, #2                  // CPU_OFF, 0x84000002
+    movk    x0, #0x8400, lsl #16
+    smc     #0
+    // Refused. The next image leaves this CPU and its memory alone.
+2:  wfi
+    b       2b

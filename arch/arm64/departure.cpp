@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// The end of a host kexec: the guest's walk is over, every other CPU is parked in EL2, and Baton
+// leaves the machine.
+#include "arch/arm64/departure.hpp"
+
+#include "arch/arm64/firmware.hpp"
+#include "arch/arm64/gic/sgi.hpp"
+#include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/sleep.hpp"
+#include "hyp/machine.hpp"
+
+namespace baton::arm64 {
+namespace {
+
+extern "C" [[noreturn]] void leave_el2(const El2Controls* controls, u64 entry, u64 argument);
+
+/// Between two questions to the firmware whether a CPU is off.
+constexpr u64 poll_us = 20;
+
+/// This CPU's own part of the machine is as it was before Baton had it.
+const El2Controls& give_back_cpu() {
+    PerCpu& self = this_cpu();
+    hypervisor().vgic.give_back_cpu(self.vgic);
+    self.entry_state.restore();
+    return self.el2_controls;
+}
+
+bool wait_until_off(u64 mpidr, Deadline deadline) {
+    while (!firmware::is_off(mpidr)) {
+        if (deadline.passed()) {
+            return false;
+        }
+        sleep_until(Deadline::at(now() + ticks_per_second() * poll_us / 1'000'000));
+    }
+    return true;
+}
+
+/// All others go at once. @return false: some did not
+bool send_off_others(const StagedImage& image) {
+    Hypervisor& baton = hypervisor();
+    baton.departing.store(true, std::memory_order_release);
+    gic::kick_all_others();
+    const Deadline deadline = Deadline::in_ms(baton.options.deadline_ms);
+    bool all = true;
+    for (const PerCpu& cpu : baton.cpus) {
+        if (&cpu != &this_cpu() && machine::is_up(cpu.id) && !wait_until_off(cpu.mpidr, deadline)) {
+            ImageStore::disable_cpu(image, cpu.id);
+            all = false;
+        }
+    }
+    return all;
+}
+
+} // namespace
+
+bool is_departing() { return hypervisor().departing.load(std::memory_order_acquire); }
+
+void depart() { leave_el2(&give_back_cpu(), 0, 0); }
+
+} // namespace baton::arm64
+
+namespace baton::machine {
+
+using namespace arm64;
+
+void leave(const StagedImage& image, bool cpus_are_missing) {
+    const bool all_gone = send_off_others(image);
+    const bool whole = all_gone && !cpus_are_missing;
+    const GuestAddr dtb = whole ? image.dtb : image.fallback->dtb;
+    hypervisor().vgic.give_back_distributor();
+    leave_el2(&give_back_cpu(), image.entry.value, dtb.value);
+}
+
+bool has_resident_trusted_os() {
+    const i64 type = firmware::migrate_info_type();
+    return type == 0 || type == 1;
+}
+
+} // namespace baton::machine

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+namespace baton::arm64 {
+
+/// Has the boot CPU of a host kexec asked all others to go? Looked at by parked CPUs.
+bool is_departing();
+
+/// Gives this CPU back to the firmware, as it came: GIC, EL2 registers, MMU off, CPU_OFF.
+[[noreturn]] void depart();
+
+} // namespace baton::arm64
