@@ -46,6 +46,10 @@ void publish_bytes(PhysRange range);
 /// be running on that root. False: too little memory for its tables.
 bool prepare_memory(u32 slot, std::span<const PhysRange> memory);
 
+/// A CPU was given up that may still have slot `slot`'s root loaded. Nothing translates through it
+/// any more when this returns, and `prepare_memory` takes another one from now on.
+void abandon_memory(u32 slot);
+
 /// The bytes at a physical address, as this CPU can read and write them.
 std::byte* bytes(PhysAddr address);
 

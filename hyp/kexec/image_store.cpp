@@ -43,26 +43,12 @@ const BootImage& ImageStore::in_turn() {
 Result<StagedImage> ImageStore::stage_first() { return stage_boot_image(in_turn(), running_slot_); }
 
 Result<void> ImageStore::stage_next() {
-    auto staged = stage_boot_image(in_turn(), 1 - running_slot_);
+    auto staged = stage_boot_image(in_turn(), spare_slot());
     if (!staged) {
         return std::unexpected(staged.error());
     }
     staged_ = *staged;
     return {};
-}
-
-Result<void> ImageStore::rotate() {
-    if (staging_.exchange(true, std::memory_order_acquire)) {
-        return std::unexpected(Error::busy);
-    }
-    Result<void> result = std::unexpected(Error::nothing_staged);
-    if (staged_) {
-        result = {};
-    } else if (can_rotate()) {
-        result = stage_next();
-    }
-    staging_.store(false, std::memory_order_release);
-    return result;
 }
 
 Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slot) {

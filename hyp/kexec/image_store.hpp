@@ -44,8 +44,24 @@ class ImageStore {
 
     /// With baton.rotate: makes sure that something is staged. May be called while the guest runs,
     /// from any CPU; copies whole images, so it is no part of a blackout.
+    /// @param vacate makes the spare slot free, called before it is written and by one CPU at a
+    ///               time; its error is passed on
     /// Errors: nothing_staged (nothing to rotate to); busy (another CPU is at it).
-    Result<void> rotate();
+    template <class Vacate>
+    Result<void> rotate(Vacate vacate) {
+        if (staging_.exchange(true, std::memory_order_acquire)) {
+            return std::unexpected(Error::busy);
+        }
+        Result<void> result{};
+        if (!staged_) {
+            result = can_rotate() ? vacate() : std::unexpected(Error::nothing_staged);
+            if (result) {
+                result = stage_next();
+            }
+        }
+        staging_.store(false, std::memory_order_release);
+        return result;
+    }
 
     bool has_staged() const { return staged_.has_value(); }
     bool can_rotate() const { return setup_.rotate && setup_.platform->boot_images.size() > 1; }
@@ -61,6 +77,7 @@ class ImageStore {
     static void disable_cpu(const StagedImage& image, CpuId cpu);
 
     u32 running_slot() const { return running_slot_; }
+    u32 spare_slot() const { return 1 - running_slot_; }
     const MemoryLayout& layout() const { return setup_.layout; }
     /// Boot modules whose memory the guest does not get.
     std::span<const PhysRange> kept_modules() const { return {kept_.data(), kept_.size()}; }

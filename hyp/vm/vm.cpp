@@ -27,15 +27,7 @@ void Vm::stage_in_turn() {
     if (!images_.can_rotate()) {
         machine::reset();
     }
-    // The spare slot and its root are the last kernel's: nobody may be on his way out of it.
-    if (const auto settled = lifecycle_->settle(); !settled) {
-        if (settled.error() == Error::busy) {
-            await_handover();
-        }
-        log::line("warning: CPU {} has not left the last kernel", *lifecycle_->unsettled());
-        machine::reset();
-    }
-    const auto staged = images_.rotate();
+    const auto staged = images_.rotate([this] { return vacate_spare_slot(); });
     if (!staged) {
         if (staged.error() == Error::busy) {
             await_handover();
@@ -43,6 +35,26 @@ void Vm::stage_in_turn() {
         log::line("warning: the next image is not staged: {}", describe(staged.error()));
         machine::reset();
     }
+}
+
+/// The spare slot and its root are the last kernel's: nobody may be on his way out of it. A CPU
+/// that does not come out takes no part any more, and the root that it may still have loaded is
+/// left to it. One CPU at a time is here, and nothing is staged meanwhile: no handover can begin.
+Result<> Vm::vacate_spare_slot() {
+    const auto given_up = lifecycle_->settle();
+    if (!given_up) {
+        return std::unexpected(given_up.error());
+    }
+    for (const CpuId cpu : *given_up) {
+        log::line("lost CPU {}: it did not finish handover {} within {} ms", cpu,
+                  lifecycle_->trace(cpu).epoch.load(std::memory_order_relaxed),
+                  lifecycle_->deadline_ms());
+        images_.exclude(cpu);
+    }
+    if (!given_up->empty()) {
+        machine::abandon_memory(images_.spare_slot());
+    }
+    return {};
 }
 
 /// Another CPU is about to replace the kernel: this one waits to be taken along.

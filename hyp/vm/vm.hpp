@@ -60,6 +60,7 @@ class Vm {
 
   private:
     void stage_in_turn();
+    Result<> vacate_spare_slot();
     [[noreturn]] void await_handover();
     [[noreturn]] void enter_next_kernel();
     void report_handover();
