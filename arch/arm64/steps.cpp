@@ -4,6 +4,7 @@
 #include "arch/arm64/barrier.hpp"
 #include "arch/arm64/device_memory.hpp"
 #include "arch/arm64/el1_state.hpp"
+#include "arch/arm64/faults.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "hyp/devices/dma.hpp"
 #include "hyp/log/log.hpp"
@@ -82,5 +83,6 @@ static_assert(well_formed(table));
 } // namespace
 
 std::span<const Step> guest_kexec_steps() { return table; }
+std::span<const Step> guest_kexec_steps_with_faults() { return with_faults<table>; }
 
 } // namespace baton::arm64
