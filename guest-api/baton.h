@@ -63,7 +63,6 @@ enum baton_error {
     BATON_BAD_DIGEST = -27, /* what was copied is not what the caller meant; the load is over */
     BATON_NOT_SEALED = -28, /* nothing is staged that could be started */
     BATON_NO_MEMORY = -29,  /* Baton has no room left for the DTB or the page tables */
-    BATON_STUCK = -30,      /* a CPU has not left the last kernel; its memory is not free yet */
     BATON_TRUSTED_OS =
         -31 /* BATON_HOST_KEXEC: the firmware has a Trusted OS that lives on one CPU */
 };
@@ -140,7 +139,7 @@ BATON_ASSERT_SIZE(struct baton_load, 272);
  * Begins a load: X1 = address of a struct baton_load, X2 = its size. Returns X1 = the load's id,
  * not 0 and never used again. An image that is staged already is dropped, but only when nothing
  * stands against the new load.
- * INVALID_PARAMETER, NOT_ALLOWED, BAD_ADDRESS, STUCK, TRUSTED_OS; BUSY, also while another load is
+ * INVALID_PARAMETER, NOT_ALLOWED, BAD_ADDRESS, TRUSTED_OS; BUSY, also while another load is
  * in progress (BATON_LOAD_DROP ends that, whoever began it); TOO_BIG if the sizes alone do not fit
  * the slot; BAD_COMMAND_LINE by its size.
  */

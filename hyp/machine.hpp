@@ -63,6 +63,9 @@ bool prepare_memory(u32 slot, std::span<const PhysRange> memory);
 /// Does the firmware have a Trusted OS that keeps one CPU from being switched off (PSCI
 /// MIGRATE_INFO_TYPE, DEN0022 5.9)?
 bool has_resident_trusted_os();
+/// A CPU was given up that may still have slot `slot`'s root loaded. Nothing translates through it
+/// any more when this returns, and `prepare_memory` takes another one from now on.
+void abandon_memory(u32 slot);
 
 /// The bytes at a physical address, as this CPU can read and write them.
 std::byte* bytes(PhysAddr address);

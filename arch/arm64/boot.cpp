@@ -6,6 +6,7 @@
 #include "arch/arm64/bring_up.hpp"
 #include "arch/arm64/device_memory.hpp"
 #include "arch/arm64/el2_map.hpp"
+#include "arch/arm64/faults.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/panic.hpp"
@@ -36,6 +37,8 @@ void read_options() {
     }
     baton.options = parsed.options;
     set_panic_action(parsed.options.panic);
+    plan_faults({parsed.options.step_faults.begin(), parsed.options.step_faults.end()},
+                guest_kexec_steps());
 }
 
 /// Reads the DTB; from then on there is a console, and a mistake can be told.
@@ -123,16 +126,17 @@ void find_virtio_mmio() {
 /// The VM is there before the other CPUs are: they park in it.
 void start_vm() {
     Hypervisor& baton = hypervisor();
-    baton.vm.start({.platform = &baton.platform,
-                    .machine = &baton.machine,
-                    .steps = guest_kexec_steps(),
-                    .cpus = baton.lifecycle_cpus,
-                    .lifecycle = {.serial = baton.options.teardown == TeardownMode::serial,
-                                  .deadline_ms = baton.options.deadline_ms},
-                    .report_at_once = baton.options.report,
-                    .deaf_cpu = baton.options.lost_cpu,
-                    .guests_may_load = baton.options.load,
-                    .watchdog_s = baton.options.watchdog_s});
+    baton.vm.start(
+        {.platform = &baton.platform,
+         .machine = &baton.machine,
+         .steps = faults_are_planned() ? guest_kexec_steps_with_faults() : guest_kexec_steps(),
+         .cpus = baton.lifecycle_cpus,
+         .lifecycle = {.serial = baton.options.teardown == TeardownMode::serial,
+                       .deadline_ms = baton.options.deadline_ms},
+         .report_at_once = baton.options.report,
+         .deaf_cpu = baton.options.lost_cpu,
+         .guests_may_load = baton.options.load,
+         .watchdog_s = baton.options.watchdog_s});
 }
 
 /// The images go into their slots; returns what the boot CPU enters.

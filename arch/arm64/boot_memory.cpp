@@ -17,6 +17,8 @@ namespace {
 constexpr u64 el2_table_pages = 192;
 constexpr u64 stage2_table_pages = 256;
 constexpr u64 all_roots = 2 + Hypervisor::lost_cpu_budget;
+/// One table, or up to 16 in a row that are aligned to their size.
+constexpr u64 parking_root_pages = 31;
 /// Per CPU: a guard page, the stack, a guard page, the emergency stack.
 constexpr u64 stacks_size = 2 * page_size + stack_size + emergency_stack_size;
 
@@ -49,7 +51,7 @@ u64 pool_size(std::span<const std::byte> dtb) {
     return align_up(cpus * sizeof(PerCpu), page_size) +
            align_up(cpus * sizeof(Lifecycle::Cpu), page_size) + cpus * stacks_size +
            align_up(dtb.size(), page_size) +
-           (el2_table_pages + all_roots * stage2_table_pages) * page_size;
+           (el2_table_pages + all_roots * stage2_table_pages + parking_root_pages) * page_size;
 }
 
 PhysRange take_pages(u64 size) {
@@ -110,6 +112,13 @@ void lay_out_roots() {
         (void)baton.spare_roots.push(take_pages(stage2_table_pages * page_size));
     }
     baton.root_format = *format;
+
+    write(format->vtcr_el2()); // while its VMID is invalidated, a root is loaded
+    baton.parking_root.emplace(*format, take_pages(parking_root_pages * page_size),
+                               baton.next_vmid++);
+    if (!baton.parking_root->build({})) {
+        refuse_to_boot("there is no room for an empty stage-2 root");
+    }
 }
 
 } // namespace

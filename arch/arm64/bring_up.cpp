@@ -46,9 +46,10 @@ u32 count_running() {
 void set_up_this_cpu() {
     PerCpu& self = this_cpu();
     self.entry_state.save();
-    configure_el2();
-    write(hypervisor().roots[0]->vtcr_el2()); // the same for every root
-    tlb::alle1(); // Whatever ran here before Baton may have left translations of any VMID.
+    write(hypervisor().parking_root->vtcr_el2()); // the same for every root
+    hypervisor().parking_root->load();
+    configure_el2(); // Stage 2 is on from here.
+    tlb::alle1();    // Whatever ran here before Baton may have left translations of any VMID.
     if (auto done = hypervisor().vgic.init_cpu(self.vgic); !done) {
         log::line("CPU {}: GIC: {}", self.id, describe(done.error()));
         panic("a CPU without its part of the GIC");

@@ -37,6 +37,8 @@ struct Hypervisor {
     static constexpr usize lost_cpu_budget = 4;
     std::array<std::optional<Stage2>, 2> roots;
     std::optional<Stage2Format> root_format;
+    /// Maps nothing, and stays so: for CPUs that are in no guest.
+    std::optional<Stage2> parking_root;
     StaticVector<PhysRange, lost_cpu_budget> spare_roots;
     u8 next_vmid = 1;
     Vgic vgic;

@@ -126,6 +126,8 @@ bool prepare_memory(u32 slot, std::span<const PhysRange> memory) {
     return built.has_value();
 }
 
+void abandon_memory(u32 slot) { hypervisor().roots[slot]->empty(); }
+
 std::byte* bytes(PhysAddr address) { return reinterpret_cast<std::byte*>(address.value); }
 
 i32 firmware_feature(u32 function) {

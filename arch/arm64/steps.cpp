@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/steps.hpp"
 
+#include "arch/arm64/barrier.hpp"
 #include "arch/arm64/device_memory.hpp"
 #include "arch/arm64/el1_state.hpp"
+#include "arch/arm64/faults.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "hyp/devices/dma.hpp"
 #include "hyp/log/log.hpp"
@@ -53,8 +55,12 @@ void reset_redistributor(Machine&) {
 }
 
 /// The old kernel's root is nowhere loaded after its last CPU has been here: it may be rebuilt for
-/// another one, which also invalidates its VMID everywhere.
-void leave_old_root(Machine&) { hypervisor().current_root().load(); }
+/// another one, which also invalidates its VMID everywhere. Not the next kernel's instead: a CPU
+/// that stays parked takes no part in handovers, and would keep that one for ever.
+void leave_root(Machine&) {
+    hypervisor().parking_root->load();
+    isb(); // No walk begins at the old one any more before others hear that this CPU is idle_dead.
+}
 
 constexpr bool parallel = true;
 
@@ -70,12 +76,13 @@ constexpr std::array table{
     Step{"memory", Stage::gather, switch_memory, parallel},
 
     Step{"gicr", Stage::take_down, reset_redistributor, parallel},
-    Step{"root", Stage::take_down, leave_old_root, parallel},
+    Step{"root", Stage::take_down, leave_root, parallel},
 };
 static_assert(well_formed(table));
 
 } // namespace
 
 std::span<const Step> guest_kexec_steps() { return table; }
+std::span<const Step> guest_kexec_steps_with_faults() { return with_faults<table>; }
 
 } // namespace baton::arm64

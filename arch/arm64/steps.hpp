@@ -7,5 +7,7 @@ namespace baton::arm64 {
 
 /// What a core, the VM and the machine have to undo between two kernels, phase by phase.
 std::span<const Step> guest_kexec_steps();
+/// The same, with the faults that were planned.
+std::span<const Step> guest_kexec_steps_with_faults();
 
 } // namespace baton::arm64

@@ -22,9 +22,10 @@ namespace baton {
 
 Next Lifecycle::exec() {
     Cpu& self = me();
-    const u64 handover = self.epoch + 1;
+    const u64 epoch = own_epoch();
+    const u64 handover = epoch + 1;
     const u64 began = machine_.now();
-    if (gate_.close(self.epoch) != Gate::Passage::granted) {
+    if (gate_.close(epoch) != Gate::Passage::granted) {
         return join(); // another CPU was first: this one is an AP of its handover
     }
     lost_.clear();
@@ -56,7 +57,8 @@ void Lifecycle::lead(Cpu& self, u64 handover) {
     await_aps(self, handover, Stage::take_down);
     phases_.taken_down.set(machine_.now());
 
-    self.epoch = handover;
+    // Relaxed: the gate's release follows, and no other CPU changes the word of a boot CPU.
+    self.standing.store({.epoch = handover, .state = State::online}, std::memory_order_relaxed);
     gate_.open(handover);
 }
 
@@ -91,7 +93,7 @@ Next Lifecycle::join() {
     if (!handover_wanted()) {
         return Next::resume;
     }
-    follow(self, self.epoch + 1);
+    follow(self, own_epoch() + 1);
     return Next::park;
 }
 

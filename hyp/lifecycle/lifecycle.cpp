@@ -20,28 +20,52 @@ Lifecycle::Lifecycle(Machine& machine, std::span<const Step> steps, std::span<Cp
       patience_{machine.frequency() * patience_ms / 1000 + deadline_ * cpus.size()},
       poll_{machine.frequency() * poll_us / 1'000'000} {
     // Relaxed: no other CPU knows of the engine yet.
-    cpus_[index(first)].state.store(State::online, std::memory_order_relaxed);
+    cpus_[index(first)].standing.store({.epoch = 0, .state = State::online},
+                                       std::memory_order_relaxed);
 }
 
 std::optional<CpuId> Lifecycle::unsettled() const {
+    const u64 epoch = gate_.load().epoch;
     for (const Cpu& cpu : cpus_) {
-        if (state(id(cpu)) == State::teardown) {
+        const Standing standing =
+            cpu.standing.load(std::memory_order_acquire); // its steps are done
+        if (standing.state == State::teardown && standing.epoch < epoch) {
             return id(cpu);
         }
     }
     return std::nullopt;
 }
 
-Result<> Lifecycle::settle() {
+Result<std::span<const CpuId>> Lifecycle::settle() {
+    const u64 epoch = own_epoch();
+    given_up_.clear();
     bool wanted = false;
     const auto settled = [&] { return (wanted = handover_wanted()) || !unsettled(); };
     if (!wait_until(settled, in(deadline_), poll_)) {
-        return std::unexpected{Error::timed_out};
+        for (Cpu& cpu : cpus_) {
+            give_up(cpu, epoch);
+        }
     }
     if (wanted) {
         return std::unexpected{Error::busy};
     }
-    return {};
+    return std::span<const CpuId>{given_up_.data(), given_up_.size()};
+}
+
+/// The settling CPU's half of a race; `become_idle_dead` is the other's. A CPU that is leaving the
+/// kernel of `epoch`, by CPU_OFF or in a handover that has begun meanwhile, is none of its
+/// business.
+void Lifecycle::give_up(Cpu& cpu, u64 epoch) {
+    // Acquire, here and below: one that has made it after all has done its steps.
+    Standing seen = cpu.standing.load(std::memory_order_acquire);
+    while (seen.state == State::teardown && seen.epoch < epoch) {
+        if (cpu.standing.compare_exchange_weak(seen, {.epoch = seen.epoch, .state = State::lost},
+                                               std::memory_order_acquire)) {
+            cpu.lost_in.store(epoch, std::memory_order_relaxed); // for reports only
+            static_cast<void>(given_up_.push(id(cpu)));          // it has room for every CPU
+            return;
+        }
+    }
 }
 
 } // namespace baton

@@ -42,11 +42,9 @@ class Lifecycle {
     /// What belongs to one CPU. In cache lines of its own: others touch it only to start it, to
     /// look at its state, or in the serial walk.
     struct alignas(128) Cpu {
-        std::atomic<State> state{State::idle_dead};
-        /// Of the kernel that it is in, or was started for. Whoever claimed the CPU may write it,
-        /// then the CPU itself.
-        u64 epoch = 0;
-        Start start{};               ///< where it was started; the same owners
+        std::atomic<Standing> standing{{.epoch = 0, .state = State::idle_dead}};
+        /// Where it was started. Whoever claimed the CPU may write it, then the CPU itself.
+        Start start{};
         std::atomic<u64> told{0};    ///< serial walk: the last order to this AP
         std::atomic<u64> lost_in{0}; ///< the handover that lost it; 0: none
         CpuTrace trace;
@@ -71,7 +69,7 @@ class Lifecycle {
         success,
         already_on,
         on_pending,
-        lost,      ///< the target missed a handover's deadline: it never runs a guest again
+        lost,      ///< the target missed a deadline of a handover: it never runs a guest again
         timed_out, ///< the target has been on its way down for longer than the deadline
         park,      ///< nothing was started: a handover took the caller. As Next::park
     };
@@ -90,7 +88,9 @@ class Lifecycle {
     std::optional<Start> take_start();
 
     /// Any CPU, at any time; no more than a moment's truth.
-    State state(CpuId cpu) const { return cpus_[index(cpu)].state.load(std::memory_order_acquire); }
+    State state(CpuId cpu) const {
+        return cpus_[index(cpu)].standing.load(std::memory_order_acquire).state;
+    }
 
     // --- handover --------------------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ class Lifecycle {
     /// True when an online CPU has to leave its guest: it calls `join`. To be asked after each
     /// kick, and before a fault of the guest is answered: a lost CPU comes to EL2 by one, since it
     /// has no memory any more. A kick older than the kernel that this CPU is in asks for nothing.
-    bool handover_wanted() const { return gate_.load().epoch != me().epoch; }
+    bool handover_wanted() const { return gate_.load().epoch != own_epoch(); }
 
     /// Leaves the guest as an AP of the handover that is going on, called by an online CPU.
     /// @return park: this CPU is idle_dead or lost. resume: no handover wants it
@@ -112,10 +112,13 @@ class Lifecycle {
     void entering() { phases_.entered.set(machine_.now()); }
 
     /// Called by an online CPU before it reuses what the last kernel ran on (its slot, its stage-2
-    /// root): waits until each CPU that left it is idle_dead, since phase 3 may overlap the next
-    /// kernel. Lost CPUs are fenced and not waited for.
-    /// @return timed_out: `unsettled` names the first that is missing. busy: call `join`
-    Result<> settle();
+    /// root), by one at a time: waits until each CPU that left it is idle_dead, since phase 3 may
+    /// overlap the next kernel. One that is not at the deadline is given up: it is lost from now
+    /// on, but may go on with its steps at any time, so what it still holds of the last kernel is
+    /// never used again. CPUs that were lost before are not waited for.
+    /// @return those given up, valid until the next call. busy: call `join`
+    Result<std::span<const CpuId>> settle();
+    /// The first CPU that is still on its way out of an earlier kernel.
     std::optional<CpuId> unsettled() const;
 
     /// The last handover whose third phase has begun. A CPU that was parked all along takes no part
@@ -142,11 +145,14 @@ class Lifecycle {
 
   private:
     Cpu& me() const { return cpus_[index(machine_.self())]; }
+    /// Others change only the state beside it.
+    u64 own_epoch() const { return me().standing.load(std::memory_order_relaxed).epoch; }
     CpuId id(const Cpu& cpu) const { return CpuId{static_cast<u32>(&cpu - cpus_.data())}; }
 
     CpuId boot_cpu() const { return CpuId{phases_.boot_cpu.load(std::memory_order_relaxed)}; }
 
-    CpuOn claim(Cpu& cpu);
+    CpuOn claim(Cpu& cpu, u64 epoch);
+    void give_up(Cpu& cpu, u64 epoch);
     void add(Report& report, const Cpu& cpu) const;
 
     // handover.cpp: the three phases.
@@ -194,6 +200,8 @@ class Lifecycle {
     /// Of the handover in hand; only its boot CPU touches it.
     StaticVector<CpuId, max_cpus> lost_;
     PhaseTrace phases_;
+    /// By the last `settle`; only its caller touches it.
+    StaticVector<CpuId, max_cpus> given_up_;
 };
 
 } // namespace baton

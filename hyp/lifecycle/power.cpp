@@ -7,26 +7,27 @@
 namespace baton {
 
 Lifecycle::CpuOn Lifecycle::cpu_on(CpuId target, Start start) {
-    Cpu& self = me();
+    const u64 epoch = own_epoch();
     Cpu& cpu = cpus_[index(target)];
-    if (const CpuOn answer = claim(cpu); answer != CpuOn::success) {
+    if (const CpuOn answer = claim(cpu, epoch); answer != CpuOn::success) {
         return answer;
     }
 
-    State seen = State::claimed;
-    if (gate_.add(self.epoch) != Gate::Passage::granted) {
+    Standing seen{.epoch = epoch, .state = State::claimed};
+    if (gate_.add(epoch) != Gate::Passage::granted) {
         // A handover was first and does not count the target. Relaxed: nothing was written to it.
-        cpu.state.compare_exchange_strong(seen, State::idle_dead, std::memory_order_relaxed);
+        cpu.standing.compare_exchange_strong(seen, {.epoch = epoch, .state = State::idle_dead},
+                                             std::memory_order_relaxed);
         join();
         return CpuOn::park;
     }
 
     // The target is counted: from here on a handover waits for it, whoever of the two is slow.
-    cpu.epoch = self.epoch;
     cpu.start = start;
-    // Release: the target reads both. Fails if it was lost, because this CPU was too slow.
-    if (!cpu.state.compare_exchange_strong(seen, State::on_pending, std::memory_order_release,
-                                           std::memory_order_relaxed)) {
+    // Release: the target reads it. Fails if it was lost, because this CPU was too slow.
+    if (!cpu.standing.compare_exchange_strong(seen, {.epoch = epoch, .state = State::on_pending},
+                                              std::memory_order_release,
+                                              std::memory_order_relaxed)) {
         return CpuOn::lost;
     }
     machine_.kick(target);
@@ -34,22 +35,25 @@ Lifecycle::CpuOn Lifecycle::cpu_on(CpuId target, Start start) {
 }
 
 /// Of several callers one gets the target. A state that ends by itself is waited out.
-Lifecycle::CpuOn Lifecycle::claim(Cpu& cpu) {
+Lifecycle::CpuOn Lifecycle::claim(Cpu& cpu, u64 epoch) {
     const u64 deadline = in(deadline_);
     for (;;) {
         if (join() == Next::park) { // asked again each time: the wait below takes kicks
             return CpuOn::park;
         }
-        State seen = State::idle_dead;
-        // Acquire: the target's own steps, down to idle_dead, are done.
-        if (cpu.state.compare_exchange_strong(seen, State::claimed, std::memory_order_acquire,
-                                              std::memory_order_relaxed)) {
-            return CpuOn::success;
+        Standing seen = cpu.standing.load(std::memory_order_relaxed); // the exchange orders
+        while (seen.state == State::idle_dead) {
+            // Acquire: the target's own steps, down to idle_dead, are done.
+            if (cpu.standing.compare_exchange_weak(seen, {.epoch = epoch, .state = State::claimed},
+                                                   std::memory_order_acquire,
+                                                   std::memory_order_relaxed)) {
+                return CpuOn::success;
+            }
         }
-        if (!between_states(seen)) {
-            return seen == State::online       ? CpuOn::already_on
-                   : seen == State::on_pending ? CpuOn::on_pending
-                                               : CpuOn::lost;
+        if (!between_states(seen.state)) {
+            return seen.state == State::online       ? CpuOn::already_on
+                   : seen.state == State::on_pending ? CpuOn::on_pending
+                                                     : CpuOn::lost;
         }
         if (machine_.now() >= deadline) {
             return CpuOn::timed_out;
@@ -60,12 +64,13 @@ Lifecycle::CpuOn Lifecycle::claim(Cpu& cpu) {
 
 std::optional<Start> Lifecycle::take_start() {
     Cpu& self = me();
-    State seen = self.state.load(std::memory_order_acquire); // epoch and start belong to it
-    if (seen != State::on_pending || join() == Next::park) {
+    Standing seen = self.standing.load(std::memory_order_acquire); // start belongs to it
+    if (seen.state != State::on_pending || join() == Next::park) {
         return std::nullopt;
     }
     // Relaxed: nothing is handed over. Fails if this CPU was lost, because it woke too late.
-    if (!self.state.compare_exchange_strong(seen, State::online, std::memory_order_relaxed)) {
+    if (!self.standing.compare_exchange_strong(seen, {.epoch = seen.epoch, .state = State::online},
+                                               std::memory_order_relaxed)) {
         return std::nullopt;
     }
     return self.start;
@@ -73,7 +78,7 @@ std::optional<Start> Lifecycle::take_start() {
 
 Next Lifecycle::cpu_off() {
     Cpu& self = me();
-    switch (gate_.remove(self.epoch)) {
+    switch (gate_.remove(own_epoch())) {
     case Gate::Passage::last:
         return Next::resume;
     case Gate::Passage::closed:

@@ -57,7 +57,8 @@ void Lifecycle::await_aps(Cpu& self, u64 handover, Stage stage) {
 /// and a CPU_OFF kick nobody.
 void Lifecycle::await_ap(Cpu& ap, u64 handover, Stage stage) {
     const auto stage_is_over = [&ap, stage] {
-        const State state = ap.state.load(std::memory_order_acquire); // its steps are done
+        // Acquire: its steps are done.
+        const State state = ap.standing.load(std::memory_order_acquire).state;
         return stage == Stage::drain ? !not_yet_out(state) : state != State::teardown;
     };
     if (stage_is_over()) {
@@ -72,11 +73,12 @@ void Lifecycle::await_ap(Cpu& ap, u64 handover, Stage stage) {
 
 /// The boot CPU's half of the race at the deadline; `leave_guest` is the AP's.
 void Lifecycle::mark_lost(Cpu& ap, u64 handover) {
-    State seen = ap.state.load(std::memory_order_relaxed); // the exchange below orders
-    while (not_yet_out(seen)) {
+    Standing seen = ap.standing.load(std::memory_order_relaxed); // the exchange below orders
+    while (not_yet_out(seen.state)) {
         // Acquire-release: either the AP sees that it is lost, or this CPU sees it drained.
-        if (ap.state.compare_exchange_weak(seen, State::lost, std::memory_order_acq_rel,
-                                           std::memory_order_acquire)) {
+        if (ap.standing.compare_exchange_weak(seen, {.epoch = seen.epoch, .state = State::lost},
+                                              std::memory_order_acq_rel,
+                                              std::memory_order_acquire)) {
             ap.lost_in.store(handover, std::memory_order_relaxed); // for reports only
             static_cast<void>(lost_.push(id(ap)));                 // it has room for every CPU
             return;
@@ -86,16 +88,24 @@ void Lifecycle::mark_lost(Cpu& ap, u64 handover) {
 
 /// @return false for a CPU that is lost
 bool Lifecycle::leave_guest(Cpu& self) {
-    State seen = self.state.load(std::memory_order_relaxed); // own word: online, on_pending or lost
+    // Own word: online, on_pending or lost.
+    Standing seen = self.standing.load(std::memory_order_relaxed);
     // Release: who sees this CPU in teardown sees its drain steps done.
-    return seen != State::lost &&
-           self.state.compare_exchange_strong(seen, State::teardown, std::memory_order_acq_rel,
-                                              std::memory_order_relaxed);
+    return seen.state != State::lost && self.standing.compare_exchange_strong(
+                                            seen, {.epoch = seen.epoch, .state = State::teardown},
+                                            std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
+/// Nothing comes of it for a CPU that was given up: it stays lost.
 void Lifecycle::become_idle_dead(Cpu& self) {
-    // Release: who starts this CPU again, or reuses the old kernel's memory, sees its steps done.
-    self.state.store(State::idle_dead, std::memory_order_release);
+    Standing seen = self.standing.load(std::memory_order_relaxed); // own word: teardown or lost
+    if (seen.state == State::teardown) {
+        // Release: who starts this CPU again, or reuses the old kernel's memory, sees its steps
+        // done. Fails if it was given up just now; its caller then parks it for ever.
+        self.standing.compare_exchange_strong(seen,
+                                              {.epoch = seen.epoch, .state = State::idle_dead},
+                                              std::memory_order_release, std::memory_order_relaxed);
+    }
 }
 
 /// An AP's wait. It has no way out: the boot CPU alone can say what comes next.

@@ -3,6 +3,8 @@
 
 #include "hyp/types.hpp"
 
+#include <atomic>
+
 namespace baton {
 
 /// Where a CPU stands in its VM. One atomic word per CPU; who may make which step:
@@ -14,17 +16,27 @@ namespace baton {
 ///      │  └────────────┘ (handover)                         ▼
 ///      └──────────────────────────────────────────────── teardown
 ///
-///     claimed, on_pending, online ──▶ lost: the boot CPU, at the deadline. There is no way back.
+///     claimed, on_pending, online ──▶ lost: the boot CPU, at the deadline.
+///     teardown ──▶ lost: a CPU of a later kernel that needs what this one still holds
+///     (Lifecycle::settle), at the deadline. There is no way back from `lost`.
 ///
 /// Each arrow out of a state that two CPUs may want to leave is a compare-and-swap, so one wins.
-enum class State : u32 {
+enum class State : u8 {
     idle_dead,  ///< parked in EL2, nothing of a guest loaded; PSCI's OFF
     claimed,    ///< a CPU_ON has chosen it and asks the gate; not counted there yet
     on_pending, ///< started, counted by the gate, not yet in the guest
     online,     ///< in the guest, or in EL2 on its behalf
     teardown,   ///< out of the guest, on its way to idle_dead
-    lost,       ///< missed the deadline of a handover: fenced, never trusted again
+    lost,       ///< missed a deadline: what it holds is fenced or left to it, never trusted again
 };
+
+/// The one word of a CPU. The epoch is that of the kernel that the CPU is in, was started for, or
+/// leaves; it tells a CPU that never got out of an old kernel from one that is leaving this one.
+struct Standing {
+    u64 epoch : 56;
+    State state : 8;
+};
+static_assert(sizeof(Standing) == sizeof(u64) && std::atomic<Standing>::is_always_lock_free);
 
 /// True for a CPU that the guest may still hold, or is about to get.
 constexpr bool not_yet_out(State state) {

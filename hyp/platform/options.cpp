@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/options.hpp"
 
+#include <utility>
+
 namespace baton {
 
 namespace {
@@ -127,13 +129,43 @@ std::optional<CpuId> cpu_of(Value value, std::string_view kind) {
     return cpu && *cpu < max_cpus ? std::optional{CpuId{static_cast<u32>(*cpu)}} : std::nullopt;
 }
 
+std::optional<FaultKind> parse_fault_kind(std::string_view text) {
+    constexpr std::pair<std::string_view, FaultKind> kinds[]{{"lost", FaultKind::lost},
+                                                             {"late", FaultKind::late},
+                                                             {"overdue", FaultKind::overdue},
+                                                             {"kick", FaultKind::kick}};
+    for (const auto& [name, kind] : kinds) {
+        if (name == text) {
+            return kind;
+        }
+    }
+    return std::nullopt;
+}
+
+/// KIND:CPU@STEP
+std::optional<StepFault> parse_step_fault(std::string_view text) {
+    const usize colon = text.find(':');
+    const usize at = text.find('@');
+    if (colon == text.npos || at == text.npos || at < colon || at + 1 == text.size()) {
+        return std::nullopt;
+    }
+    const auto kind = parse_fault_kind(text.substr(0, colon));
+    const auto cpu = cpu_of(text.substr(0, at), text.substr(0, colon + 1));
+    if (!kind || (!cpu && text.substr(colon + 1, at - colon - 1) != "boot")) {
+        return std::nullopt;
+    }
+    return StepFault{.kind = *kind, .cpu = cpu, .step = text.substr(at + 1)};
+}
+
 const char* set_fault(Options& options, Value value) {
     if (const auto lost = cpu_of(value, "lost:")) {
         options.lost_cpu = lost;
     } else if (const auto panic = cpu_of(value, "panic:")) {
         options.panic_cpu = panic;
+    } else if (const auto fault = parse_step_fault(value.value_or(""))) {
+        return options.step_faults.push(*fault) ? nullptr : "is one fault too many";
     } else {
-        return "needs lost:CPU or panic:CPU with the number of a CPU";
+        return "needs lost:CPU, panic:CPU, or lost, late, overdue or kick as KIND:CPU@STEP";
     }
     return nullptr;
 }

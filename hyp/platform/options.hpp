@@ -8,11 +8,25 @@
 #include <string_view>
 
 /// Baton's own options: the words of /chosen/bootargs that begin with `baton.`. The last of several
-/// equal ones counts.
+/// equal ones counts, but for faults at steps.
 namespace baton {
 
 enum class TeardownMode { parallel, serial };
 enum class PanicAction { reset, halt, semihosting };
+
+enum class FaultKind {
+    lost,    ///< never comes back
+    late,    ///< later than usual, but within the deadline
+    overdue, ///< comes back when the deadline is long over
+    kick,    ///< kicks all other CPUs, and the boot CPU once more
+};
+
+/// A fault at one step of one handover. The boot CPU is meant where no CPU is given.
+struct StepFault {
+    FaultKind kind;
+    std::optional<CpuId> cpu;
+    std::string_view step; ///< points into the text that was parsed; arch knows the names
+};
 
 struct Options {
     u64 slot_size = 0;                              ///< baton.slot=SIZE in bytes; 0: the default
@@ -25,6 +39,8 @@ struct Options {
     PanicAction panic = PanicAction::reset;         ///< baton.panic=reset|halt|semihosting
     std::optional<CpuId> lost_cpu;                  ///< baton.fault=lost:CPU
     std::optional<CpuId> panic_cpu;                 ///< baton.fault=panic:CPU
+    /// baton.fault=KIND:CPU@STEP, or KIND:boot@STEP: one each for the first handovers.
+    StaticVector<StepFault, 32> step_faults;
 };
 
 /// A word that was ignored, and why. Points into the text that was parsed.

@@ -87,9 +87,8 @@ CallResult begin(Vm& vm, const GuestCall& call) {
     if (kexec == Kexec::host && machine::has_resident_trusted_os()) {
         return refusal(Error::trusted_os);
     }
-    // The spare slot and its root are the last kernel's: nobody may be on his way out of it.
-    if (const auto settled = vm.lifecycle().settle(); !settled) {
-        return refusal(settled.error());
+    if (const auto vacated = vm.vacate_spare_slot(); !vacated) {
+        return refusal(vacated.error());
     }
     const auto id = vm.load().begin(kexec, {pieces->data(), pieces->size()});
     return id ? CallResult{BATON_OK, true, {*id}} : load_refusal(vm, id.error());
@@ -211,8 +210,6 @@ CallStatus abi_status(Error error) {
         return BATON_BAD_DIGEST;
     case Error::nothing_staged:
         return BATON_NOT_SEALED;
-    case Error::timed_out:
-        return BATON_STUCK;
     case Error::trusted_os:
         return BATON_TRUSTED_OS;
     default:

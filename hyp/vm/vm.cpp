@@ -80,12 +80,11 @@ void Vm::stage_in_turn() {
         machine::reset();
     }
     (void)load_->drop(0); // its guest has died in the middle of it
-    // The spare slot and its root are the last kernel's: nobody may be on his way out of it.
-    if (const auto settled = lifecycle_->settle(); !settled) {
-        log::line("warning: CPU {} has not left the last kernel", *lifecycle_->unsettled());
-        machine::reset();
+    auto staged = vacate_spare_slot();
+    if (staged) {
+        staged = images_.stage_next();
     }
-    if (const auto staged = images_.stage_next(); !staged) {
+    if (!staged) {
         log::line("warning: the next image is not staged: {}", describe(staged.error()));
         machine::reset();
     }
@@ -95,6 +94,23 @@ void Vm::stage_in_turn() {
 void Vm::hand_over() {
     follow(lifecycle_->exec());
     machine::park();
+}
+
+Result<> Vm::vacate_spare_slot() {
+    const auto given_up = lifecycle_->settle();
+    if (!given_up) {
+        return std::unexpected(given_up.error());
+    }
+    for (const CpuId cpu : *given_up) {
+        log::line("lost CPU {}: it did not finish handover {} within {} ms", cpu,
+                  lifecycle_->trace(cpu).epoch.load(std::memory_order_relaxed),
+                  lifecycle_->deadline_ms());
+        images_.exclude(cpu);
+    }
+    if (!given_up->empty()) {
+        machine::abandon_memory(images_.spare_slot());
+    }
+    return {};
 }
 
 void Vm::follow(Next next) {

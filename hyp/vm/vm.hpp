@@ -54,6 +54,12 @@ class Vm {
     /// Gives it back, and tells how things stand now.
     void unclaim_images();
 
+    /// The spare slot and its root are the last kernel's: nobody may be on his way out of it. A CPU
+    /// that does not come out takes no part any more, and the root that it may still have loaded is
+    /// left to it. Called with the claim, before the slot is written.
+    /// Errors: busy (a handover takes this CPU along).
+    Result<> vacate_spare_slot();
+
     /// What is staged, or on its way there. For any CPU at any time.
     struct ImageStatus {
         Load::Progress load;

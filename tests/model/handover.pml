@@ -8,6 +8,7 @@
  *   - a CPU enters only the kernel whose memory is mapped, once for each CPU_ON that succeeded;
  *   - one boot CPU at a time, one entry for each handover;
  *   - a lost CPU is never counted as arrived, started, or idle_dead again;
+ *   - nobody is given up but for a kernel that is gone;
  *   - nothing waits for ever, and in the end the gate counts exactly the CPUs that are online.
  *
  * What is one atomic instruction in the engine is one atomic { } here, so this memory is sequentially
@@ -17,8 +18,9 @@
  *   -DSERIAL     the serial walk: APs are told one after another
  *   -DDEADLINES  any deadline may pass at any time. Without it no wait is saved by its deadline, so
  *                that a kick which nobody sends is a deadlock
- *   -DNEVER=n    n CPUs may stop answering, wherever in the guest they are
- *   -DCPUS=n -DEXECS=n -DONS=n -DOFFS=n   how many CPUs, and calls by their guests in one run
+ *   -DNEVER=n    n CPUs may stop answering, wherever in the guest they are, or on their way down
+ *   -DCPUS=n -DEXECS=n -DONS=n -DOFFS=n -DSETTLES=n
+ *                how many CPUs, and calls by their guests in one run
  *   -DBREAK_…    one mistake each: Spin has to find it
  */
 #ifndef CPUS
@@ -32,6 +34,9 @@
 #endif
 #ifndef OFFS
 #define OFFS 1
+#endif
+#ifndef SETTLES
+#define SETTLES 0
 #endif
 #ifndef NEVER
 #define NEVER 0
@@ -75,7 +80,8 @@ byte boot_cpu;
 /* Ghosts say what the protocol is for. No statement of the protocol reads them. */
 bool in_guest[CPUS];
 bool start_given[CPUS]; /* a CPU_ON succeeded, and the CPU has not started yet */
-bool given_up[CPUS];    /* a boot CPU has named and fenced it as lost */
+bool given_up[CPUS];    /* named as lost: by a boot CPU, which has fenced it, or by `settle` */
+bool stuck[CPUS];       /* stopped answering */
 byte kernel;            /* epoch of the kernel whose memory is mapped */
 byte entered;           /* the last epoch whose kernel was entered by a boot CPU */
 byte boot_cpus;         /* between exec and entry */
@@ -83,10 +89,12 @@ byte boot_cpus;         /* between exec and entry */
 byte execs = EXECS;
 byte ons = ONS;
 byte offs = OFFS;
+byte settles = SETTLES;
 byte nevers = NEVER;
 
 #define not_yet_out(s) (s == claimed || s == on_pending || s == online)
 #define between_states(s) (s == claimed || s == teardown)
+#define leaves_kernel_before(who, e) (cpu[who].state == teardown && cpu[who].epoch < e)
 #define take_kick(who) atomic { cpu[who].kicked -> cpu[who].kicked = false }
 #define kick(who) cpu[who].kicked = true
 
@@ -134,6 +142,41 @@ inline mark_lost(ap) {
             cpu[ap].state = lost;
             given_up[ap] = true
         :: else
+        fi
+    }
+#endif
+}
+
+/* By a CPU that needs what an earlier kernel ran on. The engine has state and epoch in one word. */
+inline give_up(who) {
+    atomic {
+        if
+#ifdef BREAK_SETTLE_TAKES_ANY
+        :: cpu[who].state == teardown ->
+#else
+        :: leaves_kernel_before(who, cpu[me].epoch) ->
+#endif
+            assert(cpu[who].epoch < kernel);
+            cpu[who].state = lost;
+            given_up[who] = true
+        :: else
+        fi
+    }
+}
+
+/* The step to idle_dead and that to lost exclude each other likewise. */
+inline become_idle_dead() {
+#ifdef BREAK_IDLE_DEAD_WITHOUT_CAS
+    if
+    :: cpu[me].state == teardown ->
+        atomic { cpu[me].state = idle_dead; assert(!given_up[me]) }
+    :: else -> goto end_parked_for_ever
+    fi
+#else
+    atomic {
+        if
+        :: cpu[me].state == teardown -> cpu[me].state = idle_dead; assert(!given_up[me])
+        :: else -> goto end_parked_for_ever
         fi
     }
 #endif
@@ -189,8 +232,33 @@ end_guest:
     :: atomic { offs > 0 -> offs--; in_guest[me] = false; goto cpu_off }
     :: atomic { ons > 0 -> ons--; select(target : 0 .. CPUS - 1); in_guest[me] = false };
         goto cpu_on
-    :: atomic { nevers > 0 -> nevers--; goto end_stuck }
+    :: atomic { settles > 0 -> settles--; in_guest[me] = false; goto settle }
+    :: atomic { nevers > 0 -> nevers--; stuck[me] = true; goto end_stuck }
     fi;
+
+/* --- Lifecycle::settle, by one at a time -------------------------------------------------------- */
+settle:
+    if
+    :: gate.epoch != cpu[me].epoch -> target = 0; goto join
+    :: else
+    fi;
+    for_each_cpu(target)
+        if
+        :: leaves_kernel_before(target, cpu[me].epoch) -> goto unsettled
+        :: else
+        fi;
+    next_cpu(target);
+    goto back_to_guest;
+unsettled:
+    if /* it polls */
+    :: take_kick(me); goto settle
+    :: !leaves_kernel_before(target, cpu[me].epoch) -> goto settle
+    :: deadline_passes
+    fi;
+    for_each_cpu(target)
+        give_up(target);
+    next_cpu(target);
+    goto back_to_guest;
 
 /* --- Lifecycle::cpu_on ------------------------------------------------------------------------- */
 cpu_on: /* claim */
@@ -274,7 +342,7 @@ cpu_off:
         :: else -> goto end_parked_for_ever
         fi
     };
-    atomic { cpu[me].state = idle_dead; assert(!given_up[me]) };
+    become_idle_dead();
     goto park;
 
 /* --- Lifecycle::exec: the boot CPU -------------------------------------------------------------- */
@@ -424,8 +492,9 @@ arrived:
     do
     :: told(me) >= order_take_down(cpu[me].epoch + 1) -> break
     :: else -> take_kick(me)
+    :: atomic { nevers > 0 -> nevers--; stuck[me] = true; goto end_stuck }
     od;
-    atomic { cpu[me].state = idle_dead; assert(!given_up[me]) };
+    become_idle_dead();
 #ifdef SERIAL
     kick(boot_cpu);
 #endif
@@ -446,7 +515,7 @@ end_at_rest:
     timeout;
     assert(!gate.handover);
     for_each_cpu(i)
-        assert(!between_states(cpu[i].state) && cpu[i].state != on_pending);
+        assert((!between_states(cpu[i].state) || stuck[i]) && cpu[i].state != on_pending);
         count = count + (cpu[i].state == online -> 1 : 0);
     next_cpu(i);
     assert(count == gate.count)

@@ -181,48 +181,6 @@ TEST_CASE("the next handover does not wait for APs that are still being taken do
     CHECK(vm.violations == 0);
 }
 
-TEST_CASE("settle waits until the last kernel's CPUs are idle_dead") {
-    TestVm vm{4};
-    vm.start_all(0);
-    vm.before_take_down = [&] {
-        if (index(vm.self()) == 3) {
-            vm.stall();
-        }
-    };
-    vm.exec(0);
-
-    Result<> result;
-    std::latch begun{1};
-    const auto settle = [&] {
-        begun.count_down();
-        result = vm.lifecycle.settle();
-        return result == Result<>{std::unexpected{Error::busy}} ? vm.lifecycle.join()
-                                                                : Next::resume;
-    };
-    SUBCASE("in vain") {
-        vm.on(0, settle);
-        CHECK(result == Result<>{std::unexpected{Error::timed_out}});
-    }
-    SUBCASE("in the end") {
-        vm.post(0, settle);
-        vm.resume(CpuId{3});
-        vm.rest();
-        CHECK(result.has_value());
-        CHECK(vm.state(3) == State::idle_dead);
-    }
-    SUBCASE("unless a handover comes first") {
-        vm.cpu_on(0, 1);
-        vm.post(0, settle);
-        vm.post(1, [&] {
-            begun.wait();
-            return vm.lifecycle.exec();
-        });
-        vm.rest();
-        CHECK(result == Result<>{std::unexpected{Error::busy}});
-        CHECK(vm.state(0) == State::idle_dead);
-    }
-}
-
 TEST_CASE("who settles sees the last steps of the CPUs that left the old kernel") {
     TestVm vm{2};
     vm.cpu_on(0, 1);

@@ -11,6 +11,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace baton::test {
@@ -45,7 +46,13 @@ class TestVm : public ThreadMachine {
             records_[cpu].random.seed(cpu + 1);
         }
         records_[0].in_guest = true;
-        start([this] { run_cpu(); });
+        start([this] {
+            try {
+                run_cpu();
+            } catch (const Abandoned&) {
+                sleep_until_stop();
+            }
+        });
         rest();
     }
     ~TestVm() { stop(); }
@@ -126,6 +133,18 @@ class TestVm : public ThreadMachine {
         }
     }
 
+    /// With `may_be_abandoned` the AP notes whom it names, and sleeps for ever.
+    [[noreturn]] void abandoned_by(CpuId boot_cpu) override {
+        if (!may_be_abandoned) {
+            ThreadMachine::abandoned_by(boot_cpu);
+        }
+        {
+            const std::lock_guard lock{abandoned_mutex_};
+            abandoned.push_back(boot_cpu);
+        }
+        throw Abandoned{};
+    }
+
     /// Notes something that must never happen; the test looks at `violations` in the end.
     void demand(bool fulfilled, const char* what) {
         if (!fulfilled) {
@@ -139,10 +158,14 @@ class TestVm : public ThreadMachine {
     u64 kernel = 0; ///< plain: the VM's memory. The gather steps put the next kernel there
     std::vector<CpuId> fenced; ///< plain: by one boot CPU after another
 
-    std::function<void()> before_drain;     ///< runs in the first drain step
-    std::function<void()> before_gather;    ///< runs in the first gather step
-    std::function<void()> before_take_down; ///< runs in the first take_down step
-    std::function<Next()> behaviour;        ///< one turn of a busy guest; else it idles
+    bool may_be_abandoned = false;
+    std::vector<CpuId> abandoned; ///< whom APs have named, one entry each
+
+    std::function<void(std::string_view)> before_step; ///< runs in each step; the step's name
+    std::function<void()> before_drain;                ///< runs in the first drain step
+    std::function<void()> before_gather;               ///< runs in the first gather step
+    std::function<void()> before_take_down;            ///< runs in the first take_down step
+    std::function<Next()> behaviour;                   ///< one turn of a busy guest; else it idles
 
     std::atomic<u32> cpus_in_drain{0};
     std::atomic<u32> most_cpus_in_drain{0};
@@ -151,6 +174,9 @@ class TestVm : public ThreadMachine {
     static std::span<const Step> table_with_an_unsafe_step();
 
   private:
+    struct Abandoned {};
+
+    static TestVm& begin_step(Machine& machine, const char* name);
     static void step_vcpu(Machine& machine);
     static void step_timer(Machine& machine);
     static void step_dma(Machine& machine);
@@ -174,6 +200,12 @@ class TestVm : public ThreadMachine {
                 lifecycle.entering();
                 enter();
             }
+        }
+    }
+
+    void sleep_until_stop() {
+        while (!stopping()) {
+            wait(never);
         }
     }
 
@@ -223,16 +255,26 @@ class TestVm : public ThreadMachine {
 
     std::unique_ptr<Lifecycle::Cpu[]> storage_;
     std::unique_ptr<Record[]> records_;
+    std::mutex abandoned_mutex_;
 
   public:
     Lifecycle lifecycle;
 };
 
+inline TestVm& TestVm::begin_step(Machine& machine, const char* name) {
+    TestVm& vm = static_cast<TestVm&>(machine);
+    vm.here().steps.emplace_back(name);
+    if (vm.before_step) {
+        vm.before_step(name);
+    }
+    return vm;
+}
+
 /// The first row of each table: a CPU's list of steps starts anew.
 inline void TestVm::step_vcpu(Machine& machine) {
-    TestVm& vm = static_cast<TestVm&>(machine);
-    vm.here().steps = {"vcpu"};
-    vm.here().in_guest = false;
+    static_cast<TestVm&>(machine).here().in_guest = false;
+    static_cast<TestVm&>(machine).here().steps.clear();
+    TestVm& vm = begin_step(machine, "vcpu");
     const u32 cpus = ++vm.cpus_in_drain;
     u32 most = vm.most_cpus_in_drain;
     while (cpus > most && !vm.most_cpus_in_drain.compare_exchange_weak(most, cpus)) {
@@ -243,15 +285,13 @@ inline void TestVm::step_vcpu(Machine& machine) {
 }
 
 inline void TestVm::step_timer(Machine& machine) {
-    TestVm& vm = static_cast<TestVm&>(machine);
-    vm.here().steps.emplace_back("timer");
+    TestVm& vm = begin_step(machine, "timer");
     vm.here().drained++;
     vm.cpus_in_drain--;
 }
 
 inline void TestVm::step_dma(Machine& machine) {
-    TestVm& vm = static_cast<TestVm&>(machine);
-    vm.here().steps.emplace_back("dma");
+    TestVm& vm = begin_step(machine, "dma");
     if (vm.before_gather) {
         vm.before_gather();
     }
@@ -267,22 +307,19 @@ inline void TestVm::step_dma(Machine& machine) {
 }
 
 inline void TestVm::step_memory(Machine& machine) {
-    TestVm& vm = static_cast<TestVm&>(machine);
-    vm.here().steps.emplace_back("memory");
+    TestVm& vm = begin_step(machine, "memory");
     vm.kernel++;
 }
 
 inline void TestVm::step_gic(Machine& machine) {
-    TestVm& vm = static_cast<TestVm&>(machine);
-    vm.here().steps.emplace_back("gic");
+    TestVm& vm = begin_step(machine, "gic");
     if (vm.before_take_down) {
         vm.before_take_down();
     }
 }
 
 inline void TestVm::step_tlb(Machine& machine) {
-    TestVm& vm = static_cast<TestVm&>(machine);
-    vm.here().steps.emplace_back("tlb");
+    TestVm& vm = begin_step(machine, "tlb");
     vm.here().drained = 0;
 }
 

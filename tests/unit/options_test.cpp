@@ -50,7 +50,36 @@ TEST_CASE("every option") {
     CHECK(options.panic == PanicAction::semihosting);
     CHECK(options.lost_cpu == CpuId{3});
     CHECK_FALSE(options.panic_cpu);
+    CHECK(options.step_faults.empty());
     CHECK(parse_options("baton.fault=panic:2").options.panic_cpu == CpuId{2});
+}
+
+TEST_CASE("faults at steps, one after another") {
+    const auto [options, problems] =
+        parse_options("baton.fault=late:3@timers baton.fault=lost:boot@memory baton.fault=panic:2 "
+                      "baton.fault=kick:511@root baton.fault=overdue:0@x baton.fault=lost:1");
+    CHECK(problems.empty());
+    CHECK(options.panic_cpu == CpuId{2});
+    CHECK(options.lost_cpu == CpuId{1});
+    REQUIRE(options.step_faults.size() == 4);
+    const auto is = [&](usize at, FaultKind kind, std::optional<CpuId> cpu, std::string_view step) {
+        const StepFault& fault = options.step_faults[at];
+        CHECK(fault.kind == kind);
+        CHECK(fault.cpu == cpu);
+        CHECK(fault.step == step);
+    };
+    is(0, FaultKind::late, CpuId{3}, "timers");
+    is(1, FaultKind::lost, std::nullopt, "memory");
+    is(2, FaultKind::kick, CpuId{511}, "root");
+    is(3, FaultKind::overdue, CpuId{0}, "x");
+
+    std::string many;
+    for (usize i = 0; i <= decltype(Options::step_faults)::capacity; i++) {
+        many += " baton.fault=kick:1@root";
+    }
+    const auto full = parse_options(many);
+    CHECK(full.options.step_faults.size() == decltype(Options::step_faults)::capacity);
+    CHECK(full.problems.size() == 1);
 }
 
 TEST_CASE("the last one counts") {
@@ -59,12 +88,34 @@ TEST_CASE("the last one counts") {
 }
 
 TEST_CASE("what cannot be understood is named and ignored") {
-    for (const char* bad : {"baton.slot", "baton.slot=", "baton.slot=0", "baton.slot=1T",
-                            "baton.teardown=both", "baton.teardown", "baton.deadline=0",
-                            "baton.deadline=60001", "baton.deadline=0x10", "baton.deadline=-1",
-                            "baton.rotate=1", "baton.report=", "baton.panic=", "baton.fault=lost",
-                            "baton.fault=lost:", "baton.fault=lost:512", "baton.fault=found:1",
-                            "baton.", "baton.slots=1M"}) {
+    for (const char* bad : {"baton.slot",
+                            "baton.slot=",
+                            "baton.slot=0",
+                            "baton.slot=1T",
+                            "baton.teardown=both",
+                            "baton.teardown",
+                            "baton.deadline=0",
+                            "baton.deadline=60001",
+                            "baton.deadline=0x10",
+                            "baton.deadline=-1",
+                            "baton.rotate=1",
+                            "baton.report=",
+                            "baton.panic=",
+                            "baton.fault=lost",
+                            "baton.fault=lost:",
+                            "baton.fault=lost:512",
+                            "baton.fault=found:1",
+                            "baton.fault=late:1",
+                            "baton.fault=lost:1@",
+                            "baton.fault=lost:@root",
+                            "baton.fault=lost:512@root",
+                            "baton.fault=lost@root:1",
+                            "baton.fault=panic:1@root",
+                            "baton.fault=kick:bot@root",
+                            "baton.fault=lost:0x1@root",
+                            "baton.fault=@:",
+                            "baton.",
+                            "baton.slots=1M"}) {
         CAPTURE(bad);
         const auto [options, problems] = parse_options(std::string_view(bad));
         REQUIRE(problems.size() == 1);
@@ -72,6 +123,9 @@ TEST_CASE("what cannot be understood is named and ignored") {
         CHECK(std::string_view(problems[0].why) != "");
         CHECK(options.slot_size == 0);
         CHECK(options.deadline_ms == 100);
+        CHECK_FALSE(options.lost_cpu);
+        CHECK_FALSE(options.panic_cpu);
+        CHECK(options.step_faults.empty());
     }
     const auto mixed = parse_options("baton.none baton.report");
     CHECK(mixed.problems.size() == 1);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/faults.hpp"
+
+#include "arch/arm64/hypervisor.hpp"
+#include "hyp/log/log.hpp"
+
+namespace baton::arm64 {
+namespace {
+
+struct PlannedFault {
+    FaultKind kind;
+    std::optional<CpuId> cpu;
+    usize row;
+};
+constinit StaticVector<PlannedFault, decltype(Options::step_faults)::capacity> plan{};
+
+std::optional<usize> find_row(std::span<const Step> steps, std::string_view name) {
+    for (usize row = 0; row < steps.size(); row++) {
+        if (steps[row].name == name) {
+            return row;
+        }
+    }
+    return std::nullopt;
+}
+
+const char* name_of(FaultKind kind) {
+    constexpr const char* names[] = {"lost", "late", "overdue", "kick"};
+    return names[static_cast<usize>(kind)];
+}
+
+void sleep_for(Machine& machine, u64 ticks) {
+    const u64 until = machine.now() + ticks;
+    while (machine.now() < until) {
+        machine.wait(until);
+    }
+}
+
+} // namespace
+
+void plan_faults(std::span<const StepFault> faults, std::span<const Step> steps) {
+    for (const StepFault& fault : faults) {
+        if (const auto row = find_row(steps, fault.step)) {
+            (void)plan.push({fault.kind, fault.cpu, *row}); // it has room for every option
+        } else {
+            log::line("warning: option baton.fault={}:CPU@{} ignored: no step has that name",
+                      name_of(fault.kind), fault.step);
+        }
+    }
+}
+
+bool faults_are_planned() { return !plan.empty(); }
+
+void suffer_fault(Machine& machine, usize row) {
+    const Lifecycle& lifecycle = hypervisor().vm.lifecycle();
+    const CpuId self = machine.self();
+    const u64 handover = lifecycle.trace(self).epoch.load(std::memory_order_relaxed);
+    if (!lifecycle.handover_wanted() || handover == 0 || handover > plan.size()) {
+        return; // a CPU_OFF, or one handover too many
+    }
+    const PlannedFault& fault = plan[handover - 1];
+    const CpuId boot_cpu{lifecycle.phases().boot_cpu.load(std::memory_order_relaxed)};
+    if (fault.row != row || self != fault.cpu.value_or(boot_cpu)) {
+        return;
+    }
+
+    const char* const step = lifecycle.steps()[row].name;
+    const u64 deadline = machine.frequency() * lifecycle.deadline_ms() / 1000;
+    log::line("fault: handover {}: {}, CPU {} at step {}", handover, name_of(fault.kind), self,
+              step);
+    switch (fault.kind) {
+    case FaultKind::lost:
+        for (;;) {
+            machine.wait(Machine::never); // there it still stops for another CPU's panic
+        }
+    case FaultKind::late:
+        sleep_for(machine, deadline / 4);
+        break;
+    case FaultKind::overdue:
+        sleep_for(machine, 2 * deadline);
+        break;
+    case FaultKind::kick:
+        machine.kick_all_others();
+        machine.kick(boot_cpu);
+        break;
+    }
+    log::line("fault: handover {}: CPU {} goes on at step {}", handover, self, step);
+}
+
+} // namespace baton::arm64
