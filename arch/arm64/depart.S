@@ -6,7 +6,8 @@
 
 #include "arch/arm64/asm_offsets.hpp"
 
-// x0 = El2Controls of this CPU, x1 = where to go on, 0 for off: PSCI CPU_OFF, x2 = x0 there.
+// x0 = El2Controls of this CPU, x1 = where to go on, x2 = x0 there. x1 = 0: nowhere, but to the firmware
+// with x2 as the function (PSCI CPU_OFF).
     .text
     .globl leave_el2
     .balign 4
@@ -54,9 +55,7 @@ leave_el2:
     dsb     nsh                     // no speculation past the branch
     isb
 
-1:  mov     x0, #2                  // CPU_OFF, 0x84000002
-    movk    x0, #0x8400, lsl #16
-    smc     #0
+1:  smc     #0
     // Refused. The next image leaves this CPU and its memory alone.
 2:  wfi
     b       2b

@@ -7,6 +7,7 @@
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/gic/sgi.hpp"
 #include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/interrupts.hpp"
 #include "arch/arm64/sleep.hpp"
 #include "hyp/machine.hpp"
 
@@ -56,7 +57,17 @@ bool send_off_others(const StagedImage& image) {
 
 bool is_departing() { return hypervisor().departing.load(std::memory_order_acquire); }
 
-void depart() { leave_el2(&give_back_cpu(), 0, 0); }
+void depart() {
+    const Options& options = hypervisor().options;
+    const CpuId self = this_cpu().id;
+    while (options.staying_cpu == self) { // baton.fault
+        sleep();
+        take_interrupts();
+    }
+    constexpr u32 no_function = 0x8400'ffff;
+    const u32 function = options.refused_cpu == self ? no_function : firmware::CPU_OFF;
+    leave_el2(&give_back_cpu(), 0, function);
+}
 
 } // namespace baton::arm64
 

@@ -7,6 +7,8 @@
 /// The firmware below Baton, called by SMC (SMCCC, Arm DEN0028; PSCI, Arm DEN0022).
 namespace baton::arm64::firmware {
 
+inline constexpr u32 CPU_OFF = 0x8400'0002;
+
 /// PSCI return values (DEN0022 5.2.2).
 enum class PsciStatus : i64 {
     success = 0,

@@ -2,6 +2,7 @@
 #include "guest-api/guest/successor.hpp"
 
 #include "guest-api/guest/check.hpp"
+#include "guest-api/guest/timer.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -98,6 +99,19 @@ CallResult seal(u64 id, const baton_seal& request) {
     return result;
 }
 
+void add_entropy(baton_seal& request) {
+    Sha256 mix;
+    for (u32 i = 0; i < 64; i++) {
+        const u64 ticks = now();
+        mix.update(std::as_bytes(std::span{&ticks, 1}));
+    }
+    const Sha256::Digest digest = mix.finish();
+    for (usize i = 0; i < sizeof request.entropy; i++) {
+        request.entropy[i] = std::to_integer<u8>(digest[i % digest.size()]);
+    }
+    request.flags |= BATON_SEAL_ENTROPY;
+}
+
 CallResult stage(const Successor& successor) {
     const CallResult begun = begin_load(successor);
     if (begun.status() != BATON_OK) {
@@ -107,7 +121,9 @@ CallResult stage(const Successor& successor) {
     if (copied.status() != BATON_OK) {
         return copied;
     }
-    const CallResult sealed = seal(begun.x1, seal_request(digest_of(successor)));
+    baton_seal request = seal_request(digest_of(successor));
+    add_entropy(request);
+    const CallResult sealed = seal(begun.x1, request);
     return sealed.status() == BATON_OK ? begun : sealed;
 }
 

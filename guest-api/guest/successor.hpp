@@ -50,6 +50,9 @@ Sha256::Digest digest_of(const Successor& successor);
 CallResult seal(u64 id, const baton_seal& request);
 baton_seal seal_request(const Sha256::Digest& digest);
 
+/// Bytes that differ from load to load. Not fit for secrets: a guest of tests has no better source.
+void add_entropy(baton_seal& request);
+
 /// All of the above: BATON_OK with the image's id in X1, or the first refusal.
 CallResult stage(const Successor& successor);
 

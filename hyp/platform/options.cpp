@@ -162,10 +162,15 @@ const char* set_fault(Options& options, Value value) {
         options.lost_cpu = lost;
     } else if (const auto panic = cpu_of(value, "panic:")) {
         options.panic_cpu = panic;
+    } else if (const auto stay = cpu_of(value, "stay:")) {
+        options.staying_cpu = stay;
+    } else if (const auto refuse = cpu_of(value, "refuse:")) {
+        options.refused_cpu = refuse;
     } else if (const auto fault = parse_step_fault(value.value_or(""))) {
         return options.step_faults.push(*fault) ? nullptr : "is one fault too many";
     } else {
-        return "needs lost:CPU, panic:CPU, or lost, late, overdue or kick as KIND:CPU@STEP";
+        return "needs lost, panic, stay or refuse as KIND:CPU, or lost, late, overdue or kick as "
+               "KIND:CPU@STEP";
     }
     return nullptr;
 }

@@ -39,6 +39,8 @@ struct Options {
     PanicAction panic = PanicAction::reset;         ///< baton.panic=reset|halt|semihosting
     std::optional<CpuId> lost_cpu;                  ///< baton.fault=lost:CPU
     std::optional<CpuId> panic_cpu;                 ///< baton.fault=panic:CPU
+    std::optional<CpuId> staying_cpu;               ///< baton.fault=stay:CPU
+    std::optional<CpuId> refused_cpu;               ///< baton.fault=refuse:CPU
     /// baton.fault=KIND:CPU@STEP, or KIND:boot@STEP: one each for the first handovers.
     StaticVector<StepFault, 32> step_faults;
 };

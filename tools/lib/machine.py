@@ -34,7 +34,7 @@ class Guest:
 
 @dataclass
 class Machine:
-    """baton = None: the first guest is booted at EL1 by QEMU itself, with nothing below it."""
+    """baton = None: QEMU itself boots the first guest, with nothing below it, at EL1 or where `el2` says."""
 
     guests: list[Guest]
     baton: Path | None = None
@@ -43,6 +43,7 @@ class Machine:
     memory: str | None = None
     cpu: str = "cortex-a76"
     secure: bool = False
+    el2: bool = False
     single_thread: bool | None = None
     reset_ends: bool = False
     extra: list[str] = field(default_factory=list)
@@ -60,7 +61,7 @@ class Machine:
 
     def board(self) -> str:
         board = "virt,gic-version=3"
-        if self.baton:
+        if self.baton or self.el2:
             board += ",virtualization=on"
         return board + (",secure=on" if self.secure else "")
 
