@@ -148,6 +148,7 @@ StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
                  .firmware_dtb = firmware_dtb,
                  .layout = baton.layout,
                  .granules = cpu_granules(),
+                 .spin_table = baton.spin_table,
                  .rotate = baton.options.rotate});
     for (const PerCpu& cpu : baton.cpus) {
         if (!machine::is_up(cpu.id)) {

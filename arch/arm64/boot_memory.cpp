@@ -19,6 +19,8 @@ constexpr u64 stage2_table_pages = 256;
 constexpr u64 all_roots = 2 + Hypervisor::lost_cpu_budget;
 /// One table, or up to 16 in a row that are aligned to their size.
 constexpr u64 parking_root_pages = 31;
+/// The code of waiting, then the table.
+constexpr u64 spin_table_size = page_size + align_up(max_cpus * spin_table_entry_size, page_size);
 /// Per CPU: a guard page, the stack, a guard page, the emergency stack.
 constexpr u64 stacks_size = 2 * page_size + stack_size + emergency_stack_size;
 
@@ -50,7 +52,7 @@ u64 pool_size(std::span<const std::byte> dtb) {
     const u64 cpus = hypervisor().platform.cpus.size();
     return align_up(cpus * sizeof(PerCpu), page_size) +
            align_up(cpus * sizeof(Lifecycle::Cpu), page_size) + cpus * stacks_size +
-           align_up(dtb.size(), page_size) +
+           align_up(dtb.size(), page_size) + spin_table_size +
            (el2_table_pages + all_roots * stage2_table_pages + parking_root_pages) * page_size;
 }
 
@@ -171,6 +173,10 @@ void lay_out_pool() {
     const PhysRange el2_tables = take_pages(el2_table_pages * page_size);
     lay_out_cpus();
     lay_out_roots();
+    if (hypervisor().options.park == ParkMode::wfe) {
+        const PhysRange memory = take_pages(spin_table_size);
+        hypervisor().spin_table = {.memory = memory, .table = memory.begin + page_size};
+    }
     (void)unmapped.push(image::boot_stack_guard());
     for (const ReservedRange& reserved : hypervisor().platform.reserved) {
         if (reserved.no_map) {

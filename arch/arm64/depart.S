@@ -59,3 +59,19 @@ leave_el2:
     // Refused. The next image leaves this CPU and its memory alone.
 2:  wfi
     b       2b
+
+// Where CPUs wait if they are not switched off: copied into memory that the next image leaves alone,
+// and entered like an image. x0 = this CPU's entry of the spin table (booting.rst, "spin-table").
+    .globl wait_in_spin_table, wait_in_spin_table_end
+    .balign 4
+wait_in_spin_table:
+    mov     x5, x0
+    mov     x0, xzr
+    mov     x4, #1
+    str     x4, [x5, #8]            // it is here, and needs nothing else any more
+    dsb     sy
+1:  wfe
+    ldr     x4, [x5]
+    cbz     x4, 1b
+    br      x4
+wait_in_spin_table_end:

@@ -4,6 +4,7 @@
 // leaves the machine.
 #include "arch/arm64/departure.hpp"
 
+#include "arch/arm64/cache.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/gic/sgi.hpp"
 #include "arch/arm64/hypervisor.hpp"
@@ -11,12 +12,15 @@
 #include "arch/arm64/sleep.hpp"
 #include "hyp/machine.hpp"
 
+#include <cstring>
+
 namespace baton::arm64 {
 namespace {
 
 extern "C" [[noreturn]] void leave_el2(const El2Controls* controls, u64 entry, u64 argument);
+extern "C" const std::byte wait_in_spin_table[], wait_in_spin_table_end[];
 
-/// Between two questions to the firmware whether a CPU is off.
+/// Between two looks whether a CPU is gone.
 constexpr u64 poll_us = 20;
 
 /// This CPU's own part of the machine is as it was before Baton had it.
@@ -27,8 +31,34 @@ const El2Controls& give_back_cpu() {
     return self.el2_controls;
 }
 
-bool wait_until_off(u64 mpidr, Deadline deadline) {
-    while (!firmware::is_off(mpidr)) {
+PhysRange spin_table_entry(CpuId cpu) {
+    const PhysAddr table = hypervisor().spin_table->table;
+    return {table + index(cpu) * spin_table_entry_size, spin_table_entry_size};
+}
+
+void prepare_spin_table() {
+    const SpinTable& table = *hypervisor().spin_table;
+    std::memset(machine::bytes(table.memory.begin), 0, table.memory.size);
+    std::memcpy(machine::bytes(table.memory.begin), wait_in_spin_table,
+                static_cast<usize>(wait_in_spin_table_end - wait_in_spin_table));
+    // It is run, written and read past the caches: no line of it may stay, for a later eviction
+    // would undo what was written.
+    cache::clean_invalidate_to_poc(table.memory);
+    cache::invalidate_instructions();
+}
+
+bool has_gone(const PerCpu& cpu) {
+    if (!hypervisor().spin_table) {
+        return firmware::is_off(cpu.mpidr);
+    }
+    const PhysRange entry = spin_table_entry(cpu.id);
+    cache::clean_invalidate_to_poc(entry); // It was written past the caches.
+    const auto* const words = reinterpret_cast<const volatile u64*>(machine::bytes(entry.begin));
+    return words[1] != 0;
+}
+
+bool wait_until_gone(const PerCpu& cpu, Deadline deadline) {
+    while (!has_gone(cpu)) {
         if (deadline.passed()) {
             return false;
         }
@@ -40,12 +70,15 @@ bool wait_until_off(u64 mpidr, Deadline deadline) {
 /// All others go at once. @return false: some did not
 bool send_off_others(const StagedImage& image) {
     Hypervisor& baton = hypervisor();
-    baton.departing.store(true, std::memory_order_release);
+    if (baton.spin_table) {
+        prepare_spin_table();
+    }
+    baton.departing.store(true, std::memory_order_release); // with the spin table
     gic::kick_all_others();
     const Deadline deadline = Deadline::in_ms(baton.options.deadline_ms);
     bool all = true;
     for (const PerCpu& cpu : baton.cpus) {
-        if (&cpu != &this_cpu() && machine::is_up(cpu.id) && !wait_until_off(cpu.mpidr, deadline)) {
+        if (&cpu != &this_cpu() && machine::is_up(cpu.id) && !wait_until_gone(cpu, deadline)) {
             ImageStore::disable_cpu(image, cpu.id);
             all = false;
         }
@@ -63,6 +96,10 @@ void depart() {
     while (options.staying_cpu == self) { // baton.fault
         sleep();
         take_interrupts();
+    }
+    if (hypervisor().spin_table) {
+        const u64 entry = spin_table_entry(self).begin.value;
+        leave_el2(&give_back_cpu(), hypervisor().spin_table->memory.begin.value, entry);
     }
     constexpr u32 no_function = 0x8400'ffff;
     const u32 function = options.refused_cpu == self ? no_function : firmware::CPU_OFF;

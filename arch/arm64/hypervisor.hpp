@@ -45,6 +45,7 @@ struct Hypervisor {
     /// Of the platform's frames, those that have a device.
     StaticVector<PhysRange, 64> virtio_mmio;
     Vm vm;
+    std::optional<SpinTable> spin_table; ///< baton.park=wfe
     /// Host kexec: parked CPUs leave (departure.hpp).
     std::atomic<bool> departing{false};
 

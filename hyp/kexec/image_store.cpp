@@ -143,6 +143,12 @@ Result<> ImageStore::describe_machine(const Content& content, StagedImage& stage
                             .bootargs = content.bootargs,
                             .initrd = content.place.initrd,
                             .seed = content.seed};
+    PhysRange waiting_room{};
+    if (setup_.spin_table) {
+        request.spin_table = setup_.spin_table->table;
+        waiting_room = setup_.spin_table->memory;
+        request.reserved = {&waiting_room, 1};
+    }
     const PhysRange room = content.place.dtb;
     if (auto built =
             build_guest_dtb(setup_.firmware_dtb, request, bytes_of(room), staged.dtb_fields);

@@ -35,6 +35,12 @@ struct StagedImage {
     std::optional<Fallback> fallback{};
 };
 
+/// Memory in which CPUs wait for the next kernel at EL2.
+struct SpinTable {
+    PhysRange memory; ///< code and table: not the next kernel's
+    PhysAddr table{}; ///< an entry for each CPU, by CpuId
+};
+
 /// The two slots: one holds the running kernel, the other is spare, unmapped for the guest, and
 /// takes the next image set. Staging can fail and leaves the running kernel untouched; what is
 /// staged is complete, cleaned to the point of coherency, and has its own stage-2 root.
@@ -49,6 +55,8 @@ class ImageStore {
         std::span<const std::byte> firmware_dtb; ///< pristine copy
         MemoryLayout layout;
         Granules granules;
+        /// Host kexec: where CPUs wait, if they are not switched off.
+        std::optional<SpinTable> spin_table;
         /// baton.rotate: boot images stay in memory and are staged anew, in turn.
         bool rotate;
     };

@@ -22,7 +22,8 @@ class GuestDtbBuilder {
   public:
     GuestDtbBuilder(const Fdt& source, const GuestDtbRequest& request, FdtWriter& writer,
                     GuestDtb& result)
-        : source_{source}, request_{request}, filter_{source, request.for_host}, writer_{writer},
+        : source_{source}, request_{request},
+          filter_{source, request.for_host, request.spin_table.has_value()}, writer_{writer},
           result_{result} {}
 
     Result<> run();
@@ -215,6 +216,11 @@ void GuestDtbBuilder::write_memory(FdtNode node) {
 void GuestDtbBuilder::write_status(FdtNode node) {
     const bool is_usable = node.is_enabled();
     const auto value = writer_.string("status", is_usable ? status_okay : status_fail);
+    if (is_usable && request_.spin_table) {
+        writer_.string("enable-method", "spin-table");
+        writer_.cells("cpu-release-addr", 2,
+                      request_.spin_table->value + spin_table_entry_size * result_.cpu_count);
+    }
     if (is_usable && !value.empty() && result_.cpu_count < max_cpus) {
         const auto offset = value.data() - writer_.begin();
         result_.cpu_status[result_.cpu_count++] = static_cast<u32>(offset);

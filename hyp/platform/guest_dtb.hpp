@@ -16,6 +16,9 @@ namespace baton {
 /// The boot protocol allows no more.
 inline constexpr u64 max_dtb_size = 2 * MiB;
 
+/// Bytes of a CPU's entry in a spin table; the first 8 are its cpu-release-addr.
+inline constexpr u64 spin_table_entry_size = 16;
+
 /// A boot module that a hypervisor finds in /chosen (`multiboot,module`).
 struct DtbModule {
     PhysRange range;
@@ -27,7 +30,9 @@ struct GuestDtbRequest {
     /// The next kernel gets the whole machine, at EL2: it finds the firmware's DTB as it was but
     /// for /chosen, the CPUs' `status`, and what is in `reserved`.
     bool for_host = false;
-    std::span<const DtbModule> modules{};  ///< with for_host
+    std::span<const DtbModule> modules{}; ///< with for_host
+    /// With for_host: CPUs wait in a spin table (booting.rst), CPU n at this address + 16 * n.
+    std::optional<PhysAddr> spin_table{};
     std::span<const PhysRange> reserved{}; ///< with for_host; memory that somebody still uses
     std::span<const PhysRange> memory{};   ///< ascending, disjoint; what stage 2 maps as RAM
     std::string_view bootargs{};

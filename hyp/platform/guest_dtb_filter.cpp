@@ -89,6 +89,9 @@ bool GuestDtbFilter::keeps(const FdtProperty& property, NodeKind kind) const {
     case NodeKind::memory:
         return !is_one_of(name, {"reg", "status", "linux,usable-memory"});
     case NodeKind::cpu:
+        if (has_spin_table_ && is_one_of(name, {"enable-method", "cpu-release-addr"})) {
+            return false;
+        }
         return name != "status" && (for_host_ || name != "cpu-idle-states");
     case NodeKind::psci:
         return !is_one_of(name,

@@ -17,8 +17,10 @@ enum class NodeKind { plain, root, chosen, cpus, cpu, memory, psci, gic };
 class GuestDtbFilter {
   public:
     /// @param for_host the next kernel gets the machine as the firmware described it
-    GuestDtbFilter(const Fdt& source, bool for_host)
-        : chosen_{source.find("/chosen")}, cpus_{source.find("/cpus")}, for_host_{for_host} {}
+    /// @param has_spin_table its CPUs are started by another method than the firmware said
+    GuestDtbFilter(const Fdt& source, bool for_host, bool has_spin_table)
+        : chosen_{source.find("/chosen")}, cpus_{source.find("/cpus")}, for_host_{for_host},
+          has_spin_table_{has_spin_table} {}
 
     /// Collects what other nodes may refer to but the guest has not. Errors: too_many.
     Result<> find_hidden(const Fdt& source);
@@ -37,6 +39,7 @@ class GuestDtbFilter {
     std::optional<FdtNode> chosen_;
     std::optional<FdtNode> cpus_;
     bool for_host_;
+    bool has_spin_table_;
     StaticVector<u32, 128> hidden_; ///< phandles of MSI controllers
 };
 

@@ -107,6 +107,14 @@ const char* set_watchdog(Options& options, Value value) {
     return nullptr;
 }
 
+const char* set_park(Options& options, Value value) {
+    if (value != "off" && value != "wfe") {
+        return "needs off or wfe";
+    }
+    options.park = value == "off" ? ParkMode::off : ParkMode::wfe;
+    return nullptr;
+}
+
 const char* set_panic(Options& options, Value value) {
     if (value == "reset") {
         options.panic = PanicAction::reset;
@@ -183,6 +191,7 @@ constexpr OptionRow option_rows[]{
     {"report", [](Options& options, Value value) { return set_flag(options.report, value); }},
     {"load", set_load},
     {"watchdog", set_watchdog},
+    {"park", set_park},
     {"panic", set_panic},
     {"fault", set_fault},
 };

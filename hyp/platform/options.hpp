@@ -12,6 +12,9 @@
 namespace baton {
 
 enum class TeardownMode { parallel, serial };
+/// What becomes of the other CPUs in a host kexec: switched off by the firmware, or waiting in a
+/// spin table.
+enum class ParkMode { off, wfe };
 enum class PanicAction { reset, halt, semihosting };
 
 enum class FaultKind {
@@ -36,6 +39,7 @@ struct Options {
     bool report = false;                            ///< baton.report
     bool load = true;                               ///< baton.load=on|off
     u32 watchdog_s = 0;                             ///< baton.watchdog=S, 1 to 3600
+    ParkMode park = ParkMode::off;                  ///< baton.park=off|wfe
     PanicAction panic = PanicAction::reset;         ///< baton.panic=reset|halt|semihosting
     std::optional<CpuId> lost_cpu;                  ///< baton.fault=lost:CPU
     std::optional<CpuId> panic_cpu;                 ///< baton.fault=panic:CPU

@@ -70,7 +70,8 @@ def check_reserved(shell: Shell, said: str) -> None:
            f"{begin:#x} and {size:#x} bytes from there are not reserved: {reserved}")
 
 
-def take_over(series: str, cpus: int, cpu: str, log: Path, fault: str = "", missing: int = 0) -> None:
+def take_over(series: str, cpus: int, cpu: str, log: Path, fault: str = "", missing: int = 0,
+              method: str = "psci") -> None:
     baton = build.baton_image("debug")
     guest = build.BUILD / "debug" / "tests" / "guests" / "host.img"
     expected = cold_warnings(series, cpus, cpu) if not missing else None
@@ -82,6 +83,7 @@ def take_over(series: str, cpus: int, cpu: str, log: Path, fault: str = "", miss
         shell = wait_linux(console, series, cpus - missing)
         shell.run(f"grep -qw {MARK} /proc/cmdline")
         shell.run(f"grep -qx 'of {debian.kernel(series).release}' /etc/initrd")
+        shell.run(f"grep -qx {method} /proc/device-tree/cpus/cpu@0/enable-method || [ {cpus} = 1 ]")
         check_kvm(shell, cpu)
         check_files(shell)
         check_network(shell)
@@ -101,6 +103,11 @@ def stays_behind(fault: str, log: Path) -> None:
     take_over("6.12", 4, "cortex-a76", log, f"baton.fault={fault}:2 baton.deadline=1000", missing=1)
 
 
+def parked(log: Path) -> None:
+    """baton.park=wfe: the CPUs are started through a spin table, without the firmware."""
+    take_over("6.12", 4, "cortex-a76", log, "baton.park=wfe", method="spin-table")
+
+
 def test(series: str, cpus: int, cpu: str = "cortex-a76", quick: bool = False) -> Test:
     return Test(f"system/host/{series}/{cpus}/{cpu}",
                 f"Debian {series} takes {cpus} CPUs over at EL2, with KVM, and warns of nothing new",
@@ -110,6 +117,7 @@ def test(series: str, cpus: int, cpu: str = "cortex-a76", quick: bool = False) -
 TESTS = [
     test("6.1", 1), test("6.12", 1, "max"), test("6.1", 4), test("6.12", 4), test("6.1", 4, "cortex-a53"),
     test("6.12", 4, "max"), test("6.1", 80), test("6.12", 80),
+    Test("system/host/wfe", "with baton.park=wfe the CPUs wait in a spin table, and all come up", parked),
     Test("system/host/stay", "a CPU that does not go off is kept out of the next kernel", partial(stays_behind, "stay")),
     Test("system/host/refuse", "so is one that the firmware does not switch off", partial(stays_behind, "refuse")),
 ]

@@ -97,6 +97,7 @@ struct Guest {
                                 .pool = {{ram_begin + 16 * MiB}, 2 * MiB},
                                 .slots = {PhysRange{{ram_begin + 20 * MiB}, 8 * MiB}, spare_slot}},
                      .granules = any_granule,
+                     .spin_table = std::nullopt,
                      .rotate = false});
         load = std::make_unique<Load>(*store, clock);
         set_header(8, 0);
