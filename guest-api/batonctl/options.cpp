@@ -139,11 +139,11 @@ class Parser {
 
     Outcome<Options> checked() {
         const bool load = options_.action == Action::load;
-        if (options_.action == Action::help) {
-            return options_;
-        }
         if (!action_seen_) {
             return misuse("There is no command.");
+        }
+        if (options_.action == Action::help) {
+            return options_;
         }
         if (load && options_.kernel.empty()) {
             return misuse("There is no kernel to load.");
