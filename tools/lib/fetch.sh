@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
-# Fetches Debian packages without installing them: arm64 kernels and their headers, busybox, kexec, libraries
-# for arm64, libfdt's sources. An apt with its own state and cache reads the archives that the user's apt has, so signatures are
+# Fetches Debian packages without installing them: arm64 kernels and their headers, busybox, kexec, libraries for arm64,
+# libfdt's sources. An apt with its own state and cache reads the archives that the user's apt has, so signatures are
 # checked, and the user's lists, architectures and installed packages stay as they are.
 
 cache=${BATON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/baton}
