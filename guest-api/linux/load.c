@@ -213,11 +213,28 @@ void baton_abandon(struct file *file)
 	mutex_unlock(&lock);
 }
 
+static bool something_staged(void)
+{
+	struct baton_status *status = kzalloc(sizeof(*status), GFP_KERNEL);
+	struct baton_answer answer;
+	bool staged;
+
+	if (!status)
+		return true;
+	baton_call(&answer, BATON_STATUS, virt_to_phys(status), sizeof(*status), 0, 0, 0);
+	staged = status->load_state != BATON_EMPTY;
+	kfree(status);
+	return staged;
+}
+
 void baton_drop_all(void)
 {
+	const bool staged = something_staged();
 	struct baton_answer answer;
 
 	baton_call(&answer, BATON_LOAD_DROP, 0, 0, 0, 0, 0);
 	if (answer.status != BATON_OK)
 		pr_warn("the staged image could not be dropped (%lld)\n", answer.status);
+	else if (staged)
+		pr_info("dropped the staged image: a restart is a real reset again\n");
 }
