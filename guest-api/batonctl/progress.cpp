@@ -10,7 +10,10 @@
 namespace batonctl {
 namespace {
 
-constexpr std::uint64_t worth_telling = std::uint64_t{16} << 20;
+/// Bytes from which on it is worth a line that changes, or lines of their own.
+constexpr std::uint64_t worth_showing = std::uint64_t{16} << 20;
+constexpr std::uint64_t worth_lines = std::uint64_t{64} << 20;
+constexpr unsigned percent_a_line = 25;
 
 } // namespace
 
@@ -21,7 +24,9 @@ Progress::~Progress() { clear(); }
 void Progress::add(std::uint64_t bytes) {
     done_ += bytes;
     const auto percent = static_cast<unsigned>(done_ * 100 / total_);
-    if (total_ < worth_telling || percent < shown_ + (live_ ? 1 : 25)) {
+    const bool worth = total_ >= (live_ ? worth_showing : worth_lines);
+    const unsigned step = live_ ? 1 : percent_a_line;
+    if (!worth || percent / step == shown_ / step) {
         return;
     }
     shown_ = percent;
