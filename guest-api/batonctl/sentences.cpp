@@ -11,8 +11,8 @@ namespace {
 constexpr const char* not_together =
     " batonctl, the module and Baton do not belong together: install them from one release.";
 
-/// The smallest baton.slot that would do, in whole MiB.
-unsigned long long slot_mib(baton_u64 bytes) { return (bytes + (1u << 20) - 1) >> 20; }
+/// The smallest baton.slot that would do: slots are multiples of 2 MiB.
+unsigned long long slot_mib(baton_u64 bytes) { return (bytes + (2u << 20) - 1) / (2u << 20) * 2; }
 
 Failure too_big(const baton_answer& answer) {
     const baton_u64 needed = answer.value[0];

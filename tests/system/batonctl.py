@@ -14,7 +14,7 @@ from initrd import initrd
 from linux import check_disk, check_files, devices, linux, make_disk, power_off, release, wait_linux
 from linux_tools import MODULE_IN_INITRD, linux_tools, make
 from machine import Machine
-from paths import BUILD
+from paths import BUILD, ROOT
 from testing import Test, expect, run_command
 
 import debian
@@ -23,7 +23,10 @@ KERNELS = ("6.1", "6.12")
 INSMOD = f"insmod /{MODULE_IN_INITRD}"
 # Reading and checking an image under emulation, on a busy machine.
 LOAD_SECONDS = 120
-MIB = 1 << 20
+# What refused.cpp tries.
+RAW_CALLS = 11
+STALL_LIMIT_US = 20_000
+STALL_ATTEMPTS = 4
 
 
 class Exit:
@@ -87,7 +90,7 @@ def check_trace(shell: Shell, cpus: int) -> None:
 
 
 def swap(cpus: int, log: Path) -> None:
-    """load -> exec -> load -> reboot -> load -> exec --now, each into the other kernel."""
+    """load -> exec -> load -> reboot, and with 8 CPUs -> load -> exec --now, each into the other kernel."""
     disk = kernels_disk(log)
     with Console(machine("6.1", cpus, disk), log) as console:
         series = "6.1"
@@ -95,8 +98,7 @@ def swap(cpus: int, log: Path) -> None:
         ways = [("batonctl exec", "console=ttyAMA0 way=exec", "--append='console=ttyAMA0 way=exec'"),
                 ("reboot", "console=ttyAMA0 way=exec way=reboot", "--reuse-cmdline --append way=reboot"),
                 ("umount /mnt; sync; batonctl exec --now", "console=ttyAMA0", "--append=console=ttyAMA0")]
-        # At 80 CPUs each boot takes a minute under emulation.
-        for number, (way, line, append) in enumerate(ways[:2] if cpus > 8 else ways, 1):
+        for number, (way, line, append) in enumerate(ways if cpus == 8 else ways[:2], 1):
             check_files(shell)
             shell.run(f"dd if=/dev/urandom of=/mnt/file{number} bs=32k count=20 && cd /mnt && sha256sum file* >SHA256SUMS && sync",
                       timeout=120)
@@ -268,15 +270,29 @@ def panic(choice: str, log: Path) -> None:
     disk.unlink()
 
 
-def stall_program(log: Path) -> Path:
-    program = log.with_suffix(".stall")
-    run_command(["clang-19", "--target=aarch64-linux-gnu", "-O2", "-static", "-fuse-ld=lld", "-o", str(program),
-                 str(Path(__file__).with_name("stall.c"))], log, 60)
+def guest_program(log: Path, name: str, compiler: str, *sources: str) -> Path:
+    """A static program for the guest, of files in tests/system and in batonctl's folder."""
+    program = log.with_suffix(f".{name}")
+    paths = [source if source.startswith("-") else str(ROOT / source) for source in sources]
+    run_command([compiler, "--target=aarch64-linux-gnu", "-O2", "-static", "-fuse-ld=lld", f"-I{ROOT}", "-o", str(program),
+                 *paths], log, 120)
     return program
 
 
-STALL_LIMIT_US = 20_000
-ATTEMPTS = 4
+def raw_calls(log: Path) -> None:
+    """Calls that batonctl never makes, with its sentences for what Baton says of them."""
+    parts = (f"guest-api/batonctl/{part}.cpp" for part in ("device", "sentences", "text"))
+    program = guest_program(log, "refused", "clang++-19", "-std=c++23", "tests/system/refused.cpp", *parts)
+    with Console(Machine([linux("6.12", extra=linux_tools("6.12") | {"bin/refused": program})], baton_image("debug"), cpus=2,
+                         reset_ends=True), log) as console:
+        shell = wait_linux(console, "6.12", 2)
+        shell.run(INSMOD)
+        text = shell.run("refused", 120, check=False)
+        failed = re.findall(r"^FAIL: .*", text, re.MULTILINE)
+        expect(not failed, f"{len(failed)} calls are not refused as they should be, the first: {failed[0] if failed else ''}")
+        expect(len(re.findall(r"^ok: ", text, re.MULTILINE)) == RAW_CALLS, f"not all {RAW_CALLS} calls were made: {text[-300:]}")
+        batonctl(shell, "status", says="a real reset")
+        power_off(console, shell)
 
 
 def big_initrd(log: Path) -> None:
@@ -284,14 +300,14 @@ def big_initrd(log: Path) -> None:
     200 MiB are loaded while a loop spins on the other CPU. The build machine may take a CPU from QEMU at any time, which
     looks like a stall: so the best of some attempts counts. What Baton or the module did would show in each.
     """
-    disk = kernels_disk(log, 448, stall=stall_program(log))
+    disk = kernels_disk(log, 448, stall=guest_program(log, "stall", "clang-19", "tests/system/stall.c"))
     with Console(machine("6.12", 2, disk, "baton.slot=384M", memory="2G"), log) as console:
         shell = wait_linux(console, "6.12", 2)
         shell.run(INSMOD)
         shell.run("dd if=/dev/urandom of=/mnt/big bs=1M count=200; cp /mnt/stall /tmp; chmod 755 /tmp/stall; "
                   "echo -1 >/proc/sys/kernel/sched_rt_runtime_us; cat /mnt/big /mnt/vmlinuz-6.12 >/dev/null", timeout=120)
         stalls = []
-        for _ in range(ATTEMPTS):
+        for _ in range(STALL_ATTEMPTS):
             text = shell.run("/tmp/stall 1 6 & taskset 1 batonctl load --kernel /mnt/vmlinuz-6.12 --initrd /mnt/big; wait", 300)
             expect(re.search(r"loading: .* of 2\d\d\.\d MiB \(50 %\)", text) is not None, f"no progress is told: {text[-300:]}")
             expect("staged: " in text, "the image was not staged")
@@ -331,7 +347,7 @@ def module_is_clean(series: str, log: Path) -> None:
 TESTS = [
     *(Test(f"build/module/{series}", f"the module for {series} compiles without a warning of W=1 or sparse",
            partial(module_is_clean, series)) for series in KERNELS),
-    *(Test(f"system/batonctl/swap/{cpus}", f"load, then exec, reboot, exec --now: the other kernel on {cpus} CPUs with its own "
+    *(Test(f"system/batonctl/swap/{cpus}", f"load, then exec or reboot: the other kernel on {cpus} CPUs with its own "
            "initrd and command line, files intact, the handover in trace and status", partial(swap, cpus),
            quick=cpus == 1, alone=cpus > 8) for cpus in (1, 8, 80)),
     *(Test(f"system/batonctl/refusals/{series}", f"in {series} each refusal is a sentence with its exit status; who may is who "
@@ -339,6 +355,8 @@ TESTS = [
     *(Test(f"system/batonctl/careless/{series}", f"in {series} killed, double and parallel loads and a removed module leave a "
            "machine that can load", partial(careless, series)) for series in KERNELS),
     Test("system/batonctl/load-off", "with baton.load=off every load is refused", loads_are_off),
+    Test("system/batonctl/raw", "calls in the wrong order, of the wrong size or with the wrong digest have their sentences too",
+         raw_calls),
     Test("system/batonctl/panic/reset", "a panic drops the staged kernel: a real reset", partial(panic, "reset")),
     Test("system/batonctl/panic/fast", "with baton.panic=fast a panic swaps to it", partial(panic, "fast")),
     Test("system/batonctl/big", "200 MiB load with progress, and the other CPU never stands still for 20 ms", big_initrd,
