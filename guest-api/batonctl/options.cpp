@@ -206,7 +206,7 @@ Exit status:
     3  there is no /dev/baton (module not loaded), or no Baton below
     4  not allowed: CAP_SYS_BOOT, kernel.kexec_load_disabled, lockdown, baton.load=off
     5  nothing is staged that could be started
-    6  busy: another load is in progress, or a CPU has not left the last kernel yet
+    6  busy: another load is in progress
 )";
 
 } // namespace batonctl

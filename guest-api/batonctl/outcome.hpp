@@ -17,7 +17,7 @@ enum class Exit {
     no_baton = 3, ///< no module, or no Baton below
     not_allowed = 4,
     nothing_staged = 5,
-    busy = 6, ///< another load is in progress; or an earlier handover is not over yet
+    busy = 6, ///< another load is in progress
 };
 
 /// What could not be done: a sentence or two that say what to do about it.

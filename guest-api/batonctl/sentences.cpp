@@ -77,10 +77,9 @@ Failure by_baton(const baton_answer& answer) {
     case BATON_NO_MEMORY:
         return {Exit::failed, "Baton has no room for the next kernel's DTB or page tables. Start "
                               "Baton with a smaller baton.slot, or take a shorter command line."};
-    case BATON_STUCK:
-        return {Exit::busy, "A CPU has not left the last kernel yet, whose memory the image is to "
-                            "take. Try again in a second; if `batonctl status` shows a lost CPU, "
-                            "only a real reset helps: `batonctl unload`, then `reboot`."};
+    case BATON_TRUSTED_OS:
+        return {Exit::failed, "The firmware has a Trusted OS that lives on one CPU, so that Baton "
+                              "cannot give up all CPUs. Only a kernel above Baton can be loaded."};
     default:
         return {Exit::failed, format("Baton refuses with %lld, which this batonctl does not know.",
                                      answer.status) +

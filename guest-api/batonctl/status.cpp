@@ -10,8 +10,8 @@ std::string row(const char* name, const std::string& value) {
     return format("%-16s%s\n", name, value.c_str());
 }
 
-const char* state_text(baton_u32 state) {
-    switch (state) {
+const char* state_text(const baton_status& status) {
+    switch (status.load_state) {
     case BATON_EMPTY:
         return "nothing: `reboot` is a real reset";
     case BATON_LOADING:
@@ -19,7 +19,9 @@ const char* state_text(baton_u32 state) {
     case BATON_SEALING:
         return "nothing yet: a load is being checked";
     case BATON_STAGED:
-        return "a kernel: `reboot` swaps to it";
+        return status.load_kind == BATON_HOST_KEXEC
+                   ? "an image in the place of Baton: `reboot` starts it"
+                   : "a kernel: `reboot` swaps to it";
     default:
         return "a state that this batonctl does not know";
     }
@@ -55,7 +57,7 @@ std::string status_text(const baton_status& status) {
         row("slots",
             format("%s each; this kernel was started at %#llx, the spare one is at %#llx",
                    size_text(status.slot_size).c_str(), status.running_slot, status.spare_slot));
-    text += row("staged", state_text(status.load_state));
+    text += row("staged", state_text(status));
     if (status.load_state != BATON_EMPTY) {
         text += load_rows(status);
     }

@@ -25,6 +25,7 @@ static int error_number(s64 status)
 	case BATON_MORE:
 		return 0;
 	case BATON_NOT_SUPPORTED:
+	case BATON_TRUSTED_OS:
 		return -EOPNOTSUPP;
 	case BATON_NOT_ALLOWED:
 		return -EACCES;
@@ -43,8 +44,6 @@ static int error_number(s64 status)
 		return -ENOENT;
 	case BATON_NO_MEMORY:
 		return -ENOMEM;
-	case BATON_STUCK:
-		return -EAGAIN;
 	default:
 		return -EINVAL;
 	}
