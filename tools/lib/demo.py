@@ -1,27 +1,35 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""tools/demo: Debian 6.1 above Baton, `reboot`, Debian 6.12 on every CPU, and what the handover took."""
+"""tools/demo: Debian 6.1 and 6.12 above Baton, swapped back and forth from the shell, and what the handovers took."""
 
 import argparse
 import sys
 import time
 
+import debian
 import options
 from build import HYPERVISOR, baton_image
 from console import Console, ConsoleError, Shell
 from errors import Status, Stop, run_tool
-from machine import MAX_LINUX_CPUS, Guest, Machine
+from initrd import initrd
+from linux import devices, linux, make_disk
+from linux_tools import MODULE_IN_INITRD, linux_tools
+from machine import MAX_LINUX_CPUS, Machine
 from paths import BUILD
-from report import Handover, handovers, table
+from report import handovers, table
 
 DESCRIPTION = """\
-Builds Baton and boots it in QEMU with Debian's 6.1 kernel. The next kernel, Debian's 6.12, lies staged in the spare
-slot. Types `reboot`, as a user would; shows the next kernel up on every CPU with its own initrd and command line;
-prints what the handover took."""
+Builds Baton and boots it in QEMU with Debian's 6.1 kernel. Stages Debian's 6.12 with `batonctl load` from the shell,
+as a user would, and types `reboot`; shows the next kernel up on every CPU with its own initrd and command line, and the
+disk with its files unchanged. So back and forth three times. Prints what the handovers took."""
 
 LOG = BUILD / "log" / "demo.log"
 # Emulation on a small machine: seconds for a boot, and more for each CPU.
 BOOT_SECONDS = 120
 BOOT_SECONDS_PER_CPU = 5
+LOAD_SECONDS = 120
+DISK_MEGABYTES = 160
+# What is typed to start the staged kernel: ways to the same end.
+WAYS = ("reboot", "batonctl exec", "reboot")
 LIVE_COLUMNS = 68
 HEARTBEAT_SECONDS = 10
 
@@ -29,10 +37,6 @@ HEARTBEAT_SECONDS = 10
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tools/demo", description=DESCRIPTION,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kernel", default="debian-6.1", metavar="FILE", help=options.KERNEL_HELP)
-    parser.add_argument("--next-kernel", default="debian-6.12", metavar="FILE",
-                        help="what `reboot` goes to. A kernel of your own is booted with our initrd of debian-6.1 or "
-                             "debian-6.12; what it has no modules for stays unused")
     options.add_machine_options(parser)
     return parser.parse_args()
 
@@ -66,46 +70,60 @@ class Progress:
             print("\x1b[K", end="")
 
 
-def demo_guest(kernel: str, series: str, append: str) -> Guest:
-    """A Debian kernel, or the user's own with the initrd of a Debian kernel."""
-    guest = options.guest(kernel, None, append)
-    if guest.initrd:
-        return guest
-    return Guest(guest.kernel, options.guest(f"debian-{series}", None, None).initrd, append)
+def command_line(swap: int) -> str:
+    return f"{options.LINUX_APPEND} demo=swap{swap}"
 
 
-def show(progress: Progress, shell: Shell, cpus: int, boot_limit: float) -> str:
-    """Waits for a kernel's shell and shows what runs there; its release."""
-    release, online = shell.wait(boot_limit)
-    initrd = shell.run("cat /etc/initrd").strip()
+def disk_with_kernels():
+    """What a Debian disk has in /boot; and some files whose checksums are known."""
+    files = {}
+    for series in debian.SERIES:
+        kernel = debian.kernel(series)
+        files |= {f"vmlinuz-{series}": kernel.image, f"initrd-{series}": initrd(kernel, linux_tools(series))}
+    return make_disk(LOG.with_suffix(".img"), DISK_MEGABYTES, files)
+
+
+def show(progress: Progress, shell: Shell, series: str, cpus: int, swap: int) -> None:
+    """Waits for a kernel's shell, shows what runs there, and checks it."""
+    release, online = shell.wait(BOOT_SECONDS + BOOT_SECONDS_PER_CPU * cpus)
+    of = shell.run("cat /etc/initrd").strip()
     append = shell.run("cat /proc/cmdline").strip()
+    shell.run("cd /mnt && sha256sum -c SHA256SUMS && cd /", LOAD_SECONDS)
     progress.say(f"Linux {release}: {online} of {cpus} CPUs online")
-    progress.say(f"    initrd {initrd}, command line: {append}")
-    if online != cpus:
-        raise ConsoleError(f"Linux {release} has {online} of {cpus} CPUs online")
-    return release
+    progress.say(f"    initrd {of}, command line: {append}")
+    progress.say("    every file on the disk is as it was")
+    for wrong, sentence in ((release != debian.kernel(series).release, f"Linux {release} came up, not {series}"),
+                            (online != cpus, f"Linux {release} has {online} of {cpus} CPUs online"),
+                            (of != f"of {release}", f"Linux {release} has the initrd {of}"),
+                            (append != command_line(swap), f"Linux {release} has not the next kernel's command line")):
+        if wrong:
+            raise ConsoleError(sentence)
 
 
-def swap(progress: Progress, console: Console, cpus: int, boot_limit: float) -> Handover:
+def stage(progress: Progress, shell: Shell, series: str, cpus: int, swap: int) -> None:
+    load = (f"batonctl load --kernel /mnt/vmlinuz-{series} --initrd /mnt/initrd-{series} "
+            f"--append '{command_line(swap)}'")
+    progress.say(f"typing `{load}`")
+    shell.run(f"insmod /{MODULE_IN_INITRD}")
+    said = shell.run(load, LOAD_SECONDS + 2 * cpus)
+    progress.say(f"    {said[said.rindex('staged: ') :].strip()}")
+
+
+def swaps(progress: Progress, console: Console, cpus: int) -> None:
     shell = Shell(console)
     progress.say("booting the first kernel")
-    first = show(progress, shell, cpus, boot_limit)
-    progress.say(f"typing `reboot` into Linux {first}")
-    shell.type("reboot")
-    second = show(progress, shell, cpus, boot_limit)
-    if "demo=second" not in shell.run("cat /proc/cmdline"):
-        raise ConsoleError(f"Linux {second} has not the next kernel's command line")
-    shell.run("true")
-    reports = handovers(console.transcript)
+    show(progress, shell, debian.SERIES[0], cpus, 0)
+    for swap, way in enumerate(WAYS, 1):
+        series = debian.SERIES[swap % 2]
+        stage(progress, shell, series, cpus, swap)
+        progress.say(f"typing `{way}`")
+        shell.type(way)
+        show(progress, shell, series, cpus, swap)
     progress.say("typing `poweroff`")
     shell.type("poweroff")
     outcome = console.wait_off(60)
     if outcome.status != Status.OFF:
         raise ConsoleError(f"the machine was not switched off: {outcome.sentence}")
-    reports = handovers(console.transcript) or reports
-    if not reports:
-        raise ConsoleError("Baton reported no handover: did the machine start afresh?")
-    return reports[-1]
 
 
 def main() -> Status:
@@ -116,17 +134,24 @@ def main() -> Status:
     kind = args.kind or "release"
     progress.say(f"building Baton ({kind})")
     baton = baton_image(kind, HYPERVISOR)
-    guests = [demo_guest(args.kernel, "6.1", f"{options.LINUX_APPEND} demo=first"),
-              demo_guest(args.next_kernel, "6.12", f"{options.LINUX_APPEND} demo=second")]
-    machine = Machine(guests, baton, f"baton.report {args.baton}".strip(), args.cpus, args.memory, args.cpu,
-                      single_thread=args.single_thread, reset_ends=True)
+    progress.say("building batonctl and its modules, and a disk with both kernels")
+    disk = disk_with_kernels()
+    first = linux(debian.SERIES[0], "demo=swap0", linux_tools(debian.SERIES[0]))
+    machine = Machine([first], baton, f"baton.report {args.baton}".strip(), args.cpus, args.memory, args.cpu,
+                      single_thread=args.single_thread, reset_ends=True, extra=devices("pci", disk))
     progress.say(f"starting QEMU: {args.cpus} CPUs ({args.cpu}), {machine.ram() >> 20} MiB")
     with Console(machine, LOG, progress.guest) as console:
         try:
-            handover = swap(progress, console, args.cpus, BOOT_SECONDS + BOOT_SECONDS_PER_CPU * args.cpus)
+            swaps(progress, console, args.cpus)
         except ConsoleError as error:
             raise Stop(f"{error}. The guest's console is in {LOG}; its end:\n{console.tail()}") from None
-    print(f"\n{table(handover)}")
+        reports = handovers(console.transcript)
+    disk.unlink()
+    if len(reports) != len(WAYS):
+        raise Stop(f"Baton reported {len(reports)} handovers of {len(WAYS)}: did the machine start afresh? "
+                   f"The guest's console is in {LOG}.")
+    for report in reports:
+        print(f"\nhandover {report.number}\n{table(report)}", end="")
     return Status.OFF
 
 

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
-# Fetches Debian packages without installing them: arm64 kernels, busybox, kexec, libfdt's sources. An apt with its own
-# state and cache reads the archives that the user's apt has, so signatures are checked, and the user's lists,
-# architectures and installed packages stay as they are.
+# Fetches Debian packages without installing them: arm64 kernels and their headers, busybox, kexec, libraries for arm64,
+# libfdt's sources. An apt with its own state and cache reads the archives that the user's apt has, so signatures are
+# checked, and the user's lists, architectures and installed packages stay as they are.
 
 cache=${BATON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/baton}
 debian=$cache/debian
 # shellcheck disable=SC2154  # lib is set by setup.sh
 libfdt_sources=$lib/../../subprojects/libfdt/src
+arm64_libraries=$lib/../../subprojects/compression/src
 
 private_apt() { # command arguments…
     local command=$1
     shift
     "$command" -q -o Dir::Etc::sourcelist="$cache/apt/debian.sources" -o Dir::Etc::sourceparts=/dev/null \
         -o Dir::State="$cache/apt/state" -o Dir::State::status="$cache/apt/state/status" -o Dir::Cache="$cache/apt/cache" \
-        -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o APT::Sandbox::User="$(id -un)" \
+        -o APT::Architecture=arm64 -o APT::Architectures=arm64,amd64 -o APT::Sandbox::User="$(id -un)" \
         -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
 
@@ -34,9 +35,9 @@ prepare_private_apt() {
     while IFS='|' read -r release uri; do
         apt_source "$release" "$uri"
     done <<<"$archives" >"$cache/apt/debian.sources"
-    say "reading Debian's package lists for arm64 (a private copy in $cache/apt)"
+    say "reading Debian's package lists (a private copy in $cache/apt)"
     private_apt apt-get update >&2 ||
-        die "Debian's arm64 package lists could not be read: see apt's message above, mend the network, try again."
+        die "Debian's package lists could not be read: see apt's message above, mend the network, try again."
     private_apt_ready=yes
 }
 
@@ -93,8 +94,6 @@ fetch_package() { # package directory
     unpack_package "$1" "$2"
 }
 
-fetch_busybox() { make_whole "$debian/busybox" fetch_package busybox-static; }
-
 fetch_together() { # packages… directory
     local directory=${!#} package
     prepare_private_apt
@@ -102,6 +101,46 @@ fetch_together() { # packages… directory
         unpack_package "$package" "$directory"
     done
 }
+
+# What a module for the cached kernel is built with. The tools in linux-kbuild run on this machine. The package's
+# Makefile names the place where it would be installed; here it names the place where it is.
+unpack_headers() { # series release directory
+    local release=$2 needed
+    prepare_private_apt
+    mapfile -t needed < <(private_apt apt-cache show --no-all-versions "linux-headers-$release" 2>/dev/null |
+        sed -n 's/^Depends: //p' | grep -oE 'linux-headers-[^ ]+-common|linux-kbuild-[^ ,]+')
+    [ ${#needed[@]} = 2 ] || die "Debian's archives no longer have linux-headers-$release, which belongs to the kernel in" \
+        "$debian/linux-$1. Remove that folder and run the same command again: it fetches a newer kernel."
+    fetch_together "linux-headers-$release" "${needed[0]}" "${needed[1]}:amd64" "$3"
+    ln -s "usr/src/linux-headers-$release" "$3/build"
+    # Its place in the cache, not the temporary one.
+    printf 'include %s\n' "$debian/headers-$1/usr/src/${needed[0]}/Makefile" >"$3/build/Makefile"
+}
+
+fetch_headers() {
+    local series release configs
+    for series in 6.1 6.12; do
+        configs=("$debian/linux-$series"/boot/config-*)
+        release=${configs[0]##*/config-}
+        # Those of a kernel that is no longer in the cache are of no use.
+        [ -e "$debian/headers-$series/usr/src/linux-headers-$release" ] || rm -rf -- "$debian/headers-$series"
+        make_whole "$debian/headers-$series" unpack_headers "$series" "$release"
+    done
+}
+
+copy_libraries() { # from to
+    mkdir "$2/include" "$2/lib" &&
+        cp -- "$1"/usr/include/{zlib,zconf,zstd,zstd_errors}.h "$2/include" &&
+        cp -- "$1"/usr/lib/aarch64-linux-gnu/lib{z,zstd}.a "$2/lib"
+}
+
+fetch_libraries() { # puts what batonctl is linked with where the Meson subproject expects it
+    [ ! -e "$arm64_libraries" ] || return 0
+    make_whole "$debian/compression" fetch_together zlib1g-dev libzstd-dev
+    make_whole "$arm64_libraries" copy_libraries "$debian/compression"
+}
+
+fetch_busybox() { make_whole "$debian/busybox" fetch_package busybox-static; }
 
 fetch_kexec() { # with every library that it is linked with
     make_whole "$debian/kexec-tools" fetch_together kexec-tools libc6 zlib1g libxenmisc4.17 libxencall1 \

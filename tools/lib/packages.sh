@@ -7,7 +7,9 @@ baton_packages=(
     clang-19 lld-19 llvm-19 clang-format-19                # the compiler of Baton
     libclang-rt-19-dev                                     # sanitizers of the unit tests
     libstdc++-12-dev doctest-dev                           # unit tests on this machine
-    libstdc++-12-dev-arm64-cross libc6-dev-arm64-cross     # freestanding C++ headers for arm64
+    libstdc++-12-dev-arm64-cross libc6-dev-arm64-cross     # freestanding C++ headers for arm64; batonctl
+    zlib1g-dev libzstd-dev                                 # batonctl's unit tests
+    gcc-12-aarch64-linux-gnu make sparse                   # the Linux module, with the compiler of Debian's kernels
     meson ninja-build
     spin                                                   # the model of the handover protocol
 )

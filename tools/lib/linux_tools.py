@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Builds what a Linux guest uses of Baton: the module baton.ko for each of Debian's kernels, and batonctl."""
+
+import shutil
+from pathlib import Path
+
+import build
+from errors import Stop
+from paths import BUILD, CACHE, ROOT
+
+SOURCES = ROOT / "guest-api"
+BATONCTL = "guest-api/batonctl/batonctl"
+MODULE_IN_INITRD = "lib/modules/baton.ko"
+
+
+def linux_tools(series: str) -> dict[str, Path]:
+    """What the initrd of that kernel is to hold besides its own: {path in it: file}."""
+    return {"bin/batonctl": batonctl(), MODULE_IN_INITRD: module(series)}
+
+
+def batonctl() -> Path:
+    """The release build's: it does not depend on what Baton is built with."""
+    return build.build("release", targets=(BATONCTL,)) / BATONCTL
+
+
+def module(series: str) -> Path:
+    """baton.ko without its debug information, up to date."""
+    folder = BUILD / "linux" / series
+    stripped = folder / "baton.ko"
+    with build.locked("linux"):
+        if refresh(folder):
+            stripped.unlink(missing_ok=True)
+        if not stripped.exists():
+            make(series, folder, None)
+            build.call(["llvm-strip-19", "--strip-debug", "-o", str(stripped), str(folder / "linux" / "baton.ko")], None)
+    return stripped
+
+
+def refresh(folder: Path) -> bool:
+    """Copies the sources to where they are built; true if any has changed."""
+    files = [SOURCES / "baton.h", *(path for path in (SOURCES / "linux").iterdir() if path.is_file())]
+    changed = False
+    for file in files:
+        copy = folder / file.relative_to(SOURCES)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if not copy.exists() or copy.read_bytes() != file.read_bytes():
+            shutil.copyfile(file, copy)
+            changed = True
+    return changed
+
+
+def make(series: str, folder: Path, log: Path | None, *checks: str) -> None:
+    """checks: further arguments for the kernel's Makefile, as "W=1"."""
+    headers = CACHE / "debian" / f"headers-{series}" / "build"
+    if not headers.exists():
+        raise Stop(f"the headers of Debian's kernel {series} are not in the cache ({headers}). Run tools/lib/setup.sh.")
+    # BTF would need pahole, and tells nothing that the module's users want.
+    build.call(["make", "-C", str(headers), f"M={folder / 'linux'}", "ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-",
+                "CONFIG_DEBUG_INFO_BTF_MODULES=", "KCFLAGS=-Werror", *checks, "modules"], log)
