@@ -17,7 +17,8 @@
 namespace batonctl {
 namespace {
 
-Outcome<> restart(Device& device) {
+/// @param host what the user takes the staged image for
+Outcome<> restart(Device& device, bool host) {
     Outcome<baton_status> status = device.status();
     if (!status) {
         return std::unexpected(status.error());
@@ -26,6 +27,12 @@ Outcome<> restart(Device& device) {
     if (status->load_state != BATON_STAGED) {
         return fail(Exit::nothing_staged,
                     "Nothing is staged. Load a kernel first: `batonctl load --kernel FILE`.");
+    }
+    if (host != (status->load_kind == BATON_HOST_KEXEC)) {
+        return fail(Exit::failed,
+                    host
+                        ? "The staged image is a kernel to run above Baton: say `batonctl exec`."
+                        : "The staged image takes the place of Baton: say `batonctl exec --host`.");
     }
     ::sync();
     ::reboot(RB_AUTOBOOT);
@@ -82,7 +89,7 @@ Outcome<int> run(const Options& options) {
     }
     switch (options.action) {
     case Action::exec:
-        return done(options.now ? device->exec() : restart(*device));
+        return done(options.now ? device->exec() : restart(*device, options.host));
     case Action::unload:
         return done(device->drop());
     case Action::status:

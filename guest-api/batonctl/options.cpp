@@ -106,7 +106,12 @@ class Parser {
             append_seen_ = true;
             return take_value(options_.append, argument, equals, "command line");
         }
-        if (argument == "--reuse-cmdline") {
+        if (name == "--module") {
+            return take_module(argument, equals);
+        }
+        if (argument == "--host") {
+            options_.host = true;
+        } else if (argument == "--reuse-cmdline") {
             options_.reuse_command_line = true;
         } else if (argument == "--now") {
             options_.now = true;
@@ -127,6 +132,18 @@ class Parser {
             return misuse("'" + std::string(argument) + "' wants a value behind it.");
         }
         return set(value, arguments_[at_++], what);
+    }
+
+    /// FILE[:ARGUMENTS]
+    Outcome<> take_module(string_view argument, std::size_t equals) {
+        std::string value;
+        if (Outcome<> taken = take_value(value, argument, equals, "module"); !taken) {
+            return taken;
+        }
+        const std::size_t colon = value.find(':');
+        const std::string arguments = colon == value.npos ? "" : value.substr(colon + 1);
+        options_.modules.push_back({.file = value.substr(0, colon), .arguments = arguments});
+        return {};
     }
 
     static Outcome<> set(std::string& value, string_view given, const char* what) {
@@ -151,6 +168,18 @@ class Parser {
         if (!load && (!options_.kernel.empty() || !options_.initrd.empty() || append_seen_ ||
                       options_.reuse_command_line)) {
             return misuse("A kernel, an initrd and a command line belong to load.");
+        }
+        if (!load && !options_.modules.empty()) {
+            return misuse("Modules belong to load.");
+        }
+        if (!options_.modules.empty() && !options_.host) {
+            return misuse("Modules are for an image in the place of Baton: say --host too.");
+        }
+        if (options_.host && !load && options_.action != Action::exec) {
+            return misuse("--host belongs to load and exec.");
+        }
+        if (options_.host && options_.now) {
+            return misuse("--now is not for --host: all devices want to be shut down first.");
         }
         if (options_.now && options_.action != Action::exec) {
             return misuse("--now belongs to exec.");
@@ -186,6 +215,13 @@ const char* const help_text =
         shut down, but no service is stopped. `reboot` does that too.
     batonctl exec --now
         Starts it at once. Nothing is synced or shut down: what is not on the disk is lost.
+    batonctl load --host --kernel FILE [--initrd FILE] [--append STRING]
+                  [--module FILE[:ARGUMENTS]]...
+        Stages FILE to take the place of Baton itself and of all above it, at EL2, where Linux has KVM.
+        If FILE is a baton.img, --module gives it its guests: a kernel with its command line, its
+        initrd, the next kernel.
+    batonctl exec --host
+        Starts it, as exec does.
     batonctl unload
         Drops the staged image: `reboot` is a real reset again.
     batonctl status

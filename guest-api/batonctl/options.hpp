@@ -5,21 +5,30 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 namespace batonctl {
 
 enum class Action { help, load, exec, unload, status, trace, log };
 
+/// A boot module of an image that takes Baton's place: a hypervisor finds it in /chosen.
+struct ModuleOption {
+    std::string file;
+    std::string arguments;
+};
+
 /// What the user asked for.
 struct Options {
     Action action = Action::help;
-    std::string kernel;              ///< load
-    std::string initrd;              ///< load; empty: none
-    std::string append;              ///< load
-    bool reuse_command_line = false; ///< load: the running kernel's command line, then `append`
-    bool now = false;                ///< exec: not through the kernel's restart
-    bool json = false;               ///< trace
-    bool staged_is_1 = false;        ///< status: exit status 1 if an image is staged, as `kexec -S`
+    std::string kernel;                ///< load
+    std::string initrd;                ///< load; empty: none
+    std::string append;                ///< load
+    bool reuse_command_line = false;   ///< load: the running kernel's command line, then `append`
+    bool host = false;                 ///< load, exec: in the place of Baton itself
+    std::vector<ModuleOption> modules; ///< load with `host`
+    bool now = false;                  ///< exec: not through the kernel's restart
+    bool json = false;                 ///< trace
+    bool staged_is_1 = false; ///< status: exit status 1 if an image is staged, as `kexec -S`
 };
 
 /// Understands batonctl's own commands and kexec's spellings. @param arguments without the name

@@ -344,7 +344,42 @@ def module_is_clean(series: str, log: Path) -> None:
     expect(not found, f"{len(found)} warnings, the first: {found[0] if found else ''}")
 
 
+def host(log: Path) -> None:
+    """6.1 above Baton -> another Baton with 6.12 above it -> 6.1 in the place of that Baton, at EL2."""
+    cpus = 4
+    disk = kernels_disk(log, baton=baton_image("debug"))
+    with Console(machine("6.1", cpus, disk, "baton.deadline=10000"), log) as console:
+        shell = wait_linux(console, "6.1", cpus)
+        shell.run(INSMOD)
+        batonctl(shell, "exec --host", Exit.NOTHING_STAGED)
+        batonctl(shell, "load --host --kernel /mnt/baton --append 'baton.report baton.deadline=10000' "
+                        "--module '/mnt/vmlinuz-6.12:console=ttyAMA0 life=2' --module /mnt/initrd-6.12",
+                 says="in the place of Baton, with 2 modules")
+        batonctl(shell, "exec", Exit.FAILED, says="batonctl exec --host")
+        batonctl(shell, "status", says="an image in the place of Baton")
+        shell.type("umount /mnt; batonctl exec --host")
+        console.expect(r"baton: Baton \S+: 4 CPUs", 60)
+        shell = wait_linux(console, "6.12", cpus)
+        check_kernel(shell, "6.12", "console=ttyAMA0 life=2")
+        check_files(shell)
+        shell.run(INSMOD)
+        batonctl(shell, "status", says="none since Baton booted")
+        batonctl(shell, "load --host --kernel /mnt/vmlinuz-6.1 --initrd /mnt/initrd-6.1 --append 'console=ttyAMA0 life=3'",
+                 says="in the place of Baton, with 0 modules")
+        shell.type("umount /mnt; reboot")
+        shell = wait_linux(console, "6.1", cpus)
+        check_kernel(shell, "6.1", "console=ttyAMA0 life=3")
+        check_files(shell)
+        shell.run("dmesg | grep 'kvm.*VHE mode initialized'")
+        expect("does not run above Baton" in shell.run(f"{INSMOD} 2>&1; dmesg | tail -n 3", check=False),
+               "the module finds a Baton where there is none any more")
+        power_off(console, shell)
+    check_disk(disk)
+    disk.unlink()
+
+
 TESTS = [
+    Test("system/batonctl/host", "load --host and exec --host: another Baton takes over, and then a Debian at EL2 with KVM", host),
     *(Test(f"build/module/{series}", f"the module for {series} compiles without a warning of W=1 or sparse",
            partial(module_is_clean, series)) for series in KERNELS),
     *(Test(f"system/batonctl/swap/{cpus}", f"load, then exec or reboot: the other kernel on {cpus} CPUs with its own "

@@ -101,3 +101,24 @@ TEST_CASE("the running kernel's command line loses what names its file") {
     CHECK(without_boot_image("a  b BOOT_IMAGE=x") == "a b");
     CHECK(without_boot_image("").empty());
 }
+
+TEST_CASE("an image in the place of Baton has modules, with arguments") {
+    const Outcome<Options> options =
+        parsed({"load", "--host", "--kernel=baton.img", "--module", "Image:console=ttyAMA0 a:b",
+                "--module=initrd", "--append=baton.report"});
+    REQUIRE(options);
+    CHECK(options->host);
+    REQUIRE(options->modules.size() == 2);
+    CHECK(options->modules[0].file == "Image");
+    CHECK(options->modules[0].arguments == "console=ttyAMA0 a:b");
+    CHECK(options->modules[1].file == "initrd");
+    CHECK(options->modules[1].arguments.empty());
+    const Outcome<Options> exec = parsed({"exec", "--host"});
+    REQUIRE(exec);
+    CHECK(exec->host);
+    CHECK_FALSE(parsed({"load", "--kernel=k", "--module=m"}));
+    CHECK_FALSE(parsed({"exec", "--host", "--now"}));
+    CHECK_FALSE(parsed({"exec", "--host", "--module=m"}));
+    CHECK_FALSE(parsed({"status", "--host"}));
+    CHECK_FALSE(parsed({"load", "--host", "--kernel=k", "--module"}));
+}
