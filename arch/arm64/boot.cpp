@@ -23,6 +23,7 @@ namespace baton::arm64 {
 /// The boot CPU has no PerCpu yet when it comes in: entry.S.
 extern "C" El2Controls boot_el2_controls;
 constinit El2Controls boot_el2_controls{};
+constinit EntryState boot_entry_state{};
 
 namespace {
 
@@ -91,6 +92,7 @@ void become_cpu(u64 mpidr) {
     for (PerCpu& cpu : hypervisor().cpus) {
         if (cpu.mpidr == (mpidr & MPIDR_EL1::affinity_mask)) {
             cpu.el2_controls = boot_el2_controls;
+            cpu.entry_state = boot_entry_state;
             write_raw<TPIDR_EL2>(reinterpret_cast<u64>(&cpu));
             return;
         }
@@ -184,6 +186,7 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
     auto firmware_dtb = read_platform(dtb);
     set_stack_guard({baton.platform.seed.data(), baton.platform.seed.size()});
     check_entry(current_el);
+    boot_entry_state.save();
     greet();
 
     plan_boot_memory(firmware_dtb);

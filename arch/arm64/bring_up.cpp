@@ -45,7 +45,6 @@ u32 count_running() {
 
 void set_up_this_cpu() {
     PerCpu& self = this_cpu();
-    self.entry_state.save();
     write(hypervisor().parking_root->vtcr_el2()); // the same for every root
     hypervisor().parking_root->load();
     configure_el2(); // Stage 2 is on from here.
@@ -88,7 +87,8 @@ void bring_up_other_cpus() {
     log::line("{} of {} CPUs up", count_running(), baton.cpus.size());
 }
 
-extern "C" [[noreturn]] void secondary_main(PerCpu*) {
+extern "C" [[noreturn]] void secondary_main(PerCpu* self) {
+    self->entry_state.save();
     set_up_this_cpu();
     machine::park();
 }

@@ -23,6 +23,9 @@ struct Group {
 using Base = Group<MDCR_EL2, CNTHCTL_EL2, CNTVOFF_EL2, CNTHP_CTL_EL2, CNTHP_CVAL_EL2, HSTR_EL2,
                    HACR_EL2, VPIDR_EL2, VMPIDR_EL2, VTCR_EL2, VTTBR_EL2, ACTLR_EL2, AFSR0_EL2,
                    AFSR1_EL2, AMAIR_EL2, ELR_EL2, SPSR_EL2, ESR_EL2, FAR_EL2, HPFAR_EL2>;
+/// Of EL1 what a reset leaves to the implementation.
+using Reset = Group<SCTLR_EL1>;
+using Pmu = Group<PMCR_EL0>;
 using Vectors = Group<ZCR_EL2>;
 using Matrices = Group<SMCR_EL2>;
 using MoreControls = Group<HCRX_EL2>;
@@ -32,6 +35,7 @@ using Interrupts = Group<ICC_PMR_EL1, ICC_BPR1_EL1, ICC_CTLR_EL1, ICH_VMCR_EL2, 
                          ICC_SRE_EL1, ICC_IGRPEN1_EL1>;
 
 struct Features {
+    u64 pmu = ID_AA64DFR0_EL1::pmu_version(read<ID_AA64DFR0_EL1>());
     bool sve = ID_AA64PFR0_EL1::sve(read<ID_AA64PFR0_EL1>()) != 0;
     bool sme = ID_AA64PFR1_EL1::sme(read<ID_AA64PFR1_EL1>()) != 0;
     bool hcx = ID_AA64MMFR1_EL1::hcx(read<ID_AA64MMFR1_EL1>()) != 0;
@@ -44,6 +48,10 @@ void for_each_group(Visit visit) {
     const Features has;
     visit(Interrupts{});
     visit(Base{});
+    visit(Reset{});
+    if (has.pmu != 0 && has.pmu != 0xf) {
+        visit(Pmu{});
+    }
     if (has.sve) {
         visit(Vectors{});
     }
@@ -61,8 +69,8 @@ void for_each_group(Visit visit) {
 } // namespace
 
 void EntryState::save() {
-    static_assert(2 + Base::size + Vectors::size + Matrices::size + MoreControls::size +
-                      FineTraps::size + Interrupts::size <=
+    static_assert(2 + Base::size + Reset::size + Pmu::size + Vectors::size + Matrices::size +
+                      MoreControls::size + FineTraps::size + Interrupts::size <=
                   room);
     u64* at = registers_.data();
     *at++ = read_raw<CPTR_EL2>();

@@ -27,7 +27,7 @@ static_assert(offsetof(El2Controls, mair) == EL2_CONTROLS_MAIR);
 static_assert(offsetof(El2Controls, vbar) == EL2_CONTROLS_VBAR);
 static_assert(offsetof(El2Controls, tpidr) == EL2_CONTROLS_TPIDR);
 
-/// The rest of the EL2 state in which this CPU came to Baton: what a host kexec gives back to
+/// The rest of the state in which this CPU came to Baton: what a host kexec gives back to
 /// whoever gets the CPU next. Of registers that this CPU does not have nothing is kept.
 class EntryState {
   public:

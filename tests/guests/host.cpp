@@ -6,6 +6,7 @@
 //   again=N       the image is a Baton: "module" is this guest, with the archive as its ramdisk,
 //   and
 //                 does the same again, N times in all, on another CPU each time
+//   on=N          exec is called on CPU N
 //   state=ADDRESS
 
 #include "guest-api/guest/archive.hpp"
@@ -57,9 +58,10 @@ void guest_main() {
     }
     stage_image();
     generation.seal();
-    const u64 next = (generation.number + 1) % cpus().size();
+    const u64 next = option_number("on", (generation.number + 1) % cpus().size());
     run_on_all("exec comes", [&] {
         if (this_cpu().index == next) {
+            print("exec at {} ticks\n", PhysicalTimer::count());
             (void)hypercall(BATON_EXEC);
             check("exec does not return", false);
             end();
