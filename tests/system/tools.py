@@ -55,21 +55,35 @@ def clean_end(log: Path) -> None:
            "tools/run's own words are not on stderr alone")
 
 
-def demo(cpus: int, log: Path) -> None:
-    done = call("demo", "--cpus", str(cpus), log=log, timeout=900 + 20 * cpus)
+def demo(cpus: int, log: Path, *, kernels: int = 4, options: tuple[str, ...] = ()) -> str:
+    """The demo's output, after what all its forms have in common was found there."""
+    done = call("demo", "--cpus", str(cpus), *options, log=log, timeout=900 + 20 * cpus)
     expect(done.returncode == Status.OFF, f"tools/demo ended with status {done.returncode}")
-    expect(len(re.findall(rf"{cpus} of {cpus} CPUs online", done.stdout)) == 4, "not every kernel has shown all CPUs")
-    expect(len(re.findall("every file on the disk is as it was", done.stdout)) == 4, "the disk was not checked in each kernel")
-    expect(len(re.findall(r"^handover \d$", done.stdout, re.MULTILINE)) == 3, "not every handover is reported")
+    expect(len(re.findall(rf"{cpus} of {cpus} CPUs online", done.stdout)) == kernels, "not every kernel has shown all CPUs")
+    expect(len(re.findall("every file on the disk is as it was", done.stdout)) == kernels, "the disk was not checked in each kernel")
+    return done.stdout
+
+
+def demo_swaps(cpus: int, log: Path) -> None:
+    shown = demo(cpus, log)
+    expect(len(re.findall(r"^handover \d$", shown, re.MULTILINE)) == 3, "not every handover is reported")
     for row in (rf"CPUs +{cpus}$", r"blackout +[\d,.]+ us", r"1 drain", r"2 gather", r"3 take down", r"slowest CPU|enter"):
-        expect(re.search(row, done.stdout, re.MULTILINE) is not None, f"the table has no row like '{row}'")
+        expect(re.search(row, shown, re.MULTILINE) is not None, f"the table has no row like '{row}'")
+
+
+def demo_host(log: Path) -> None:
+    shown = demo(4, log, kernels=3, options=("--host",))
+    expect("VHE mode initialized" in shown, "the last kernel did not show that it has KVM")
+    for row in (r"Baton, above it Linux 6\.12 +4 ", r"Linux at EL2, 6\.1 +4 "):
+        expect(re.search(row, shown) is not None, f"the table has no row like '{row}'")
 
 
 TESTS = [
     Test("tools/run/wrong-use", "tools/run refuses what makes no sense in one sentence", wrong_use),
     Test("tools/run/limits", "a time-out and a refusal by QEMU are told apart", limits),
     Test("tools/run/off", "SYSTEM_OFF ends tools/run with status 0; stdout is the guest's console", clean_end),
-    Test("tools/demo/1", "the demo passes on one CPU", partial(demo, 1)),
-    Test("tools/demo/4", "the demo passes on four CPUs", partial(demo, 4)),
-    Test("tools/demo/80", "the demo passes on 80 CPUs", partial(demo, 80), soak=True, alone=True),
+    Test("tools/demo/1", "the demo passes on one CPU", partial(demo_swaps, 1)),
+    Test("tools/demo/4", "the demo passes on four CPUs", partial(demo_swaps, 4)),
+    Test("tools/demo/host", "so does the demo that replaces Baton itself", demo_host),
+    Test("tools/demo/80", "the demo passes on 80 CPUs", partial(demo_swaps, 80), soak=True, alone=True),
 ]

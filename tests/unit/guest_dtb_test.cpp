@@ -102,6 +102,53 @@ TEST_CASE("a guest sees the machine that Baton sees") {
     CHECK(after->seed.empty());
 }
 
+TEST_CASE("an image in Baton's place gets the firmware's DTB") {
+    const Dtb firmware = Dtb::load("virt-modules.dtb");
+    const auto before = parsed(firmware);
+    const DtbModule modules[]{{range(0x7000'0000, 1000), true, "console=ttyAMA0 a:b"},
+                              {range(0x7010'0000, 2000), false, {}}};
+    const PhysRange reserved[]{range(0x7f80'0000, 8 * MiB)};
+    const Built built = build(firmware, {.for_host = true,
+                                         .modules = modules,
+                                         .reserved = reserved,
+                                         .bootargs = "baton.slot=64M",
+                                         .initrd = range(0x5000'0000, 5)});
+    auto after = std::make_unique<Platform>();
+    REQUIRE(parse_platform(built.bytes, *after));
+
+    // The machine is what it was, with all its memory, its ITS and its PSCI ...
+    CHECK(std::ranges::equal(before->ram, after->ram));
+    CHECK(std::ranges::equal(before->devices, after->devices));
+    CHECK(after->gic.its.size() == before->gic.its.size());
+    CHECK(built.node("/psci").string("method") == "smc");
+    CHECK(built.node("/pcie@10000000").has("msi-map"));
+    // ... but for what is reserved, and /chosen.
+    CHECK(std::ranges::any_of(
+        after->reserved, [&](const ReservedRange& each) { return each.range == reserved[0]; }));
+    CHECK(after->bootargs == "baton.slot=64M");
+    REQUIRE(after->boot_images.size() == 1);
+    CHECK(after->boot_images[0].kernel == modules[0].range);
+    CHECK(after->boot_images[0].bootargs == modules[0].bootargs);
+    CHECK(after->boot_images[0].ramdisk == modules[1].range);
+    CHECK(after->seed.empty());
+    CHECK(built.node("/chosen").has("linux,initrd-start"));
+    CHECK(built.node("/chosen").string("stdout-path") == "/pl011@9000000");
+    CHECK(built.fields.cpu_count == 4);
+}
+
+TEST_CASE("CPUs that wait in a spin table") {
+    const Built built =
+        build(Dtb::load("virt-4.dtb"), {.for_host = true, .spin_table = PhysAddr{0x7f80'1000}});
+    for (u64 cpu = 0; cpu < 4; cpu++) {
+        const FdtNode node = built.node("/cpus/cpu@" + std::to_string(cpu));
+        CHECK(node.string("enable-method") == "spin-table");
+        CHECK(CellReader{*node.get("cpu-release-addr")}.take(2) == 0x7f80'1000 + 16 * cpu);
+    }
+    // A guest's are started by PSCI, as ever.
+    const Built guest = build(Dtb::load("virt-4.dtb"), {.bootargs = "x"});
+    CHECK(guest.node("/cpus/cpu@0").string("enable-method") == "psci");
+}
+
 TEST_CASE("every CPU can be disabled in place") {
     for (const char* name : {"virt-1.dtb", "virt-512.dtb"}) {
         const Dtb firmware = Dtb::load(name);

@@ -34,6 +34,29 @@ TEST_CASE("without options all is as documented") {
         CHECK_FALSE(options.report);
         CHECK(options.panic == PanicAction::reset);
         CHECK_FALSE(options.lost_cpu);
+        CHECK(options.load);
+        CHECK(options.watchdog_s == 0);
+        CHECK(options.park == ParkMode::off);
+    }
+}
+
+TEST_CASE("loading, the watchdog, and what a host kexec does") {
+    const auto [options, problems] =
+        parse_options("baton.load=off baton.watchdog=3600 baton.park=wfe baton.fault=stay:3 "
+                      "baton.fault=refuse:511");
+    CHECK(problems.empty());
+    CHECK_FALSE(options.load);
+    CHECK(options.watchdog_s == 3600);
+    CHECK(options.park == ParkMode::wfe);
+    CHECK(options.staying_cpu == CpuId{3});
+    CHECK(options.refused_cpu == CpuId{511});
+    CHECK(parse_options("baton.load=off baton.load=on").options.load);
+    for (const char* bad :
+         {"baton.load", "baton.load=no", "baton.watchdog=0", "baton.watchdog=3601",
+          "baton.watchdog=1s", "baton.watchdog", "baton.park=psci", "baton.park",
+          "baton.fault=stay", "baton.fault=refuse:512"}) {
+        CAPTURE(bad);
+        CHECK(parse_options(bad).problems.size() == 1);
     }
 }
 

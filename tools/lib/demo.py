@@ -4,6 +4,7 @@
 import argparse
 import sys
 import time
+from pathlib import Path
 
 import debian
 import options
@@ -38,6 +39,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tools/demo", description=DESCRIPTION,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_machine_options(parser)
+    parser.add_argument("--host", action="store_true",
+                        help="replace Baton itself instead: first by another Baton, then by a Debian at EL2, with KVM")
     return parser.parse_args()
 
 
@@ -74,9 +77,9 @@ def command_line(swap: int) -> str:
     return f"{options.LINUX_APPEND} demo=swap{swap}"
 
 
-def disk_with_kernels():
-    """What a Debian disk has in /boot; and some files whose checksums are known."""
-    files = {}
+def disk_with_kernels(baton: Path):
+    """What a Debian disk has in /boot; a Baton; and some files whose checksums are known."""
+    files = {"baton.img": baton}
     for series in debian.SERIES:
         kernel = debian.kernel(series)
         files |= {f"vmlinuz-{series}": kernel.image, f"initrd-{series}": initrd(kernel, linux_tools(series))}
@@ -109,6 +112,41 @@ def stage(progress: Progress, shell: Shell, series: str, cpus: int, swap: int) -
     progress.say(f"    {said[said.rindex('staged: ') :].strip()}")
 
 
+def replace_baton(progress: Progress, console: Console, cpus: int) -> None:
+    """Baton with 6.1 -> another Baton with 6.12 -> 6.1 at EL2, each by `batonctl exec --host`."""
+    shell = Shell(console)
+    progress.say("booting the first kernel")
+    show(progress, shell, debian.SERIES[0], cpus, 0)
+    rows = []
+    for swap, (series, files) in enumerate((
+            (debian.SERIES[1], "--kernel /mnt/baton.img --append baton.report --module '/mnt/vmlinuz-{0}:{1}' --module /mnt/initrd-{0}"),
+            (debian.SERIES[0], "--kernel /mnt/vmlinuz-{0} --initrd /mnt/initrd-{0} --append '{1}'")), 1):
+        load = "batonctl load --host " + files.format(series, command_line(swap))
+        progress.say(f"typing `{load}`")
+        shell.run(f"insmod /{MODULE_IN_INITRD}")
+        shell.run(load, LOAD_SECONDS + 2 * cpus)
+        progress.say("typing `batonctl exec --host`")
+        begin = time.monotonic()
+        shell.type("umount /mnt; batonctl exec --host")
+        console.expect(r"baton: Baton \S+:|Booting Linux on physical CPU", BOOT_SECONDS + BOOT_SECONDS_PER_CPU * cpus)
+        rows.append((series, time.monotonic() - begin))
+        show(progress, shell, series, cpus, swap)
+    kvm = shell.run("dmesg | grep -i 'kvm.*mode initialized'")
+    progress.say(f"    {kvm.strip()}")
+    end(progress, console, shell)
+    print("\nnext image                  CPUs  from the command to its first line")
+    for (series, seconds), what in zip(rows, ("Baton, above it Linux", "Linux at EL2,"), strict=True):
+        print(f"{what + ' ' + series:<28}{cpus:>4}  {seconds:.2f} s, the old kernel's shutdown of devices included")
+
+
+def end(progress: Progress, console: Console, shell: Shell) -> None:
+    progress.say("typing `poweroff`")
+    shell.type("poweroff")
+    outcome = console.wait_off(60)
+    if outcome.status != Status.OFF:
+        raise ConsoleError(f"the machine was not switched off: {outcome.sentence}")
+
+
 def swaps(progress: Progress, console: Console, cpus: int) -> None:
     shell = Shell(console)
     progress.say("booting the first kernel")
@@ -119,11 +157,7 @@ def swaps(progress: Progress, console: Console, cpus: int) -> None:
         progress.say(f"typing `{way}`")
         shell.type(way)
         show(progress, shell, series, cpus, swap)
-    progress.say("typing `poweroff`")
-    shell.type("poweroff")
-    outcome = console.wait_off(60)
-    if outcome.status != Status.OFF:
-        raise ConsoleError(f"the machine was not switched off: {outcome.sentence}")
+    end(progress, console, shell)
 
 
 def main() -> Status:
@@ -135,18 +169,20 @@ def main() -> Status:
     progress.say(f"building Baton ({kind})")
     baton = baton_image(kind, HYPERVISOR)
     progress.say("building batonctl and its modules, and a disk with both kernels")
-    disk = disk_with_kernels()
+    disk = disk_with_kernels(baton)
     first = linux(debian.SERIES[0], "demo=swap0", linux_tools(debian.SERIES[0]))
     machine = Machine([first], baton, f"baton.report {args.baton}".strip(), args.cpus, args.memory, args.cpu,
                       single_thread=args.single_thread, reset_ends=True, extra=devices("pci", disk))
     progress.say(f"starting QEMU: {args.cpus} CPUs ({args.cpu}), {machine.ram() >> 20} MiB")
     with Console(machine, LOG, progress.guest) as console:
         try:
-            swaps(progress, console, args.cpus)
+            (replace_baton if args.host else swaps)(progress, console, args.cpus)
         except ConsoleError as error:
             raise Stop(f"{error}. The guest's console is in {LOG}; its end:\n{console.tail()}") from None
         reports = handovers(console.transcript)
     disk.unlink()
+    if args.host:
+        return Status.OFF
     if len(reports) != len(WAYS):
         raise Stop(f"Baton reported {len(reports)} handovers of {len(WAYS)}: did the machine start afresh? "
                    f"The guest's console is in {LOG}.")
