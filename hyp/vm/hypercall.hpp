@@ -13,7 +13,7 @@ CallResult hypercall(Vm& vm, const GuestCall& call);
 /// A refusal as the caller sees it: one of baton_error.
 CallStatus abi_status(Error error);
 
-// Those that only tell: report_calls.cpp.
+// Those that only tell.
 CallResult status_call(Vm& vm, const GuestCall& call);
 CallResult trace_call(Vm& vm, const GuestCall& call);
 CallResult trace_cpu_call(Vm& vm, const GuestCall& call);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "guest-api/baton.h"
+#include "hyp/vm/hypercall.hpp"
+#include "hyp/vm/vm.hpp"
+
+/// How calls that tell something put it.
+namespace baton {
+
+/// @param written bytes of a struct, or why there are none
+inline CallResult answer(const Result<u64>& written) {
+    return written ? CallResult{BATON_OK, true, {*written}}
+                   : CallResult{abi_status(written.error()), true};
+}
+
+inline u64 to_ns(const Vm& vm, u64 ticks) {
+    // A counter of some MHz to GHz: the product stays below 2^64 for some seconds at least.
+    constexpr u64 ns = 1'000'000'000;
+    const u64 frequency = vm.setup().machine->frequency();
+    return ticks / frequency * ns + ticks % frequency * ns / frequency;
+}
+
+} // namespace baton
