@@ -42,7 +42,7 @@ def no_new_warnings(series: str, log: Path) -> None:
 def boot_test(series: str, cpus: int, bus: str, quick: bool = False) -> Test:
     return Test(f"system/boot/{series}/{cpus}/{bus}",
                 f"Debian {series} boots on {cpus} CPUs; a disk and a network card on {bus} really transfer data",
-                partial(boot, series, cpus, bus), quick=quick, alone=cpus > 8)
+                partial(boot, series, cpus, bus), quick=quick, alone=cpus > 8, soak=cpus > 8)
 
 
 def board_test(name: str, proves: str, series: str = "6.12", cpus: int = 2, bus: str = "pci", **board) -> Test:

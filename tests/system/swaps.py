@@ -66,7 +66,8 @@ def lost_cpu(log: Path) -> None:
 TESTS = [
     Test("system/swap/once", "`reboot` in 6.1 on 4 CPUs enters 6.12 on 4 CPUs, files intact", partial(swaps, 1, 4), quick=True),
     Test("system/swap/ten", "6.1 -> 6.12 and back, ten times on 8 CPUs: every CPU online, files intact, no new warning",
-         partial(swaps, 10, 8)),
+         partial(swaps, 10, 8), soak=True),
+    Test("system/swap/three", "6.1 -> 6.12 -> 6.1 -> 6.12 on 8 CPUs: the same", partial(swaps, 3, 8)),
     Test("system/swap/mmio", "so with disk and network on virtio-mmio", partial(swaps, 2, 4, bus="mmio")),
     Test("system/swap/serial", "baton.teardown=serial swaps too, and says that it was serial",
          partial(swaps, 2, 4, options="baton.teardown=serial", walk="serial")),
