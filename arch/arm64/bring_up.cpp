@@ -2,7 +2,6 @@
 #include "arch/arm64/bring_up.hpp"
 
 #include "arch/arm64/cache.hpp"
-#include "arch/arm64/el1_state.hpp"
 #include "arch/arm64/el2_setup.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/hypervisor.hpp"
@@ -10,6 +9,7 @@
 #include "arch/arm64/mmu/tlb.hpp"
 #include "arch/arm64/panic.hpp"
 #include "arch/arm64/sleep.hpp"
+#include "arch/arm64/steps.hpp"
 #include "arch/arm64/time.hpp"
 #include "hyp/log/log.hpp"
 #include "hyp/machine.hpp"
@@ -53,10 +53,7 @@ void set_up_this_cpu() {
         log::line("CPU {}: GIC: {}", self.id, describe(done.error()));
         panic("a CPU without its part of the GIC");
     }
-    stop_timers();
-    stop_pmu();
-    stop_debug();
-    reset_el1_registers();
+    clean_core(hypervisor().machine);
     self.running.store(true, std::memory_order_release);
 }
 

@@ -24,6 +24,23 @@ struct AMAIR_EL1 : SystemRegister<AMAIR_EL1, 3, 0, 10, 3, 0> {};
 struct CONTEXTIDR_EL1 : SystemRegister<CONTEXTIDR_EL1, 3, 0, 13, 0, 1> {};
 struct CSSELR_EL1 : SystemRegister<CSSELR_EL1, 3, 2, 0, 0, 0> {};
 
+// Translation, by later extensions
+struct SCTLR2_EL1 : SystemRegister<SCTLR2_EL1, 3, 0, 1, 0, 3> {};
+struct TCR2_EL1 : SystemRegister<TCR2_EL1, 3, 0, 2, 0, 3> {};
+struct MAIR2_EL1 : SystemRegister<MAIR2_EL1, 3, 0, 10, 2, 1> {};
+struct AMAIR2_EL1 : SystemRegister<AMAIR2_EL1, 3, 0, 10, 3, 1> {};
+struct PIRE0_EL1 : SystemRegister<PIRE0_EL1, 3, 0, 10, 2, 2> {};
+struct PIR_EL1 : SystemRegister<PIR_EL1, 3, 0, 10, 2, 3> {};
+struct POR_EL1 : SystemRegister<POR_EL1, 3, 0, 10, 2, 4> {};
+struct POR_EL0 : SystemRegister<POR_EL0, 3, 3, 10, 2, 4> {};
+struct S2POR_EL1 : SystemRegister<S2POR_EL1, 3, 0, 10, 2, 5> {};
+struct RCWSMASK_EL1 : SystemRegister<RCWSMASK_EL1, 3, 0, 13, 0, 3> {};
+struct RCWMASK_EL1 : SystemRegister<RCWMASK_EL1, 3, 0, 13, 0, 6> {};
+struct LORSA_EL1 : SystemRegister<LORSA_EL1, 3, 0, 10, 4, 0> {};
+struct LOREA_EL1 : SystemRegister<LOREA_EL1, 3, 0, 10, 4, 1> {};
+struct LORN_EL1 : SystemRegister<LORN_EL1, 3, 0, 10, 4, 2> {};
+struct LORC_EL1 : SystemRegister<LORC_EL1, 3, 0, 10, 4, 3> {};
+
 // Exceptions
 struct VBAR_EL1 : SystemRegister<VBAR_EL1, 3, 0, 12, 0, 0> {};
 struct ESR_EL1 : SystemRegister<ESR_EL1, 3, 0, 5, 2, 0> {};
@@ -41,6 +58,8 @@ struct SP_EL1 : SystemRegister<SP_EL1, 3, 4, 4, 1, 0> {};
 struct TPIDR_EL0 : SystemRegister<TPIDR_EL0, 3, 3, 13, 0, 2> {};
 struct TPIDRRO_EL0 : SystemRegister<TPIDRRO_EL0, 3, 3, 13, 0, 3> {};
 struct TPIDR_EL1 : SystemRegister<TPIDR_EL1, 3, 0, 13, 0, 4> {};
+
+struct ACCDATA_EL1 : SystemRegister<ACCDATA_EL1, 3, 0, 13, 0, 5> {};
 
 // Timers
 struct CNTKCTL_EL1 : SystemRegister<CNTKCTL_EL1, 3, 0, 14, 1, 0> {};
@@ -63,6 +82,9 @@ struct PMXEVTYPER_EL0 : SystemRegister<PMXEVTYPER_EL0, 3, 3, 9, 13, 1> {};
 struct PMUSERENR_EL0 : SystemRegister<PMUSERENR_EL0, 3, 3, 9, 14, 0> {};
 struct PMINTENCLR_EL1 : SystemRegister<PMINTENCLR_EL1, 3, 0, 9, 14, 2> {};
 struct PMCCFILTR_EL0 : SystemRegister<PMCCFILTR_EL0, 3, 3, 14, 15, 7> {};
+
+// Activity monitors
+struct AMUSERENR_EL0 : SystemRegister<AMUSERENR_EL0, 3, 3, 13, 2, 3> {};
 
 // Debug
 struct MDSCR_EL1 : SystemRegister<MDSCR_EL1, 2, 0, 0, 2, 2> {};
@@ -91,14 +113,22 @@ struct APDBKeyHi_EL1 : SystemRegister<APDBKeyHi_EL1, 3, 0, 2, 2, 3> {};
 struct APGAKeyLo_EL1 : SystemRegister<APGAKeyLo_EL1, 3, 0, 2, 3, 0> {};
 struct APGAKeyHi_EL1 : SystemRegister<APGAKeyHi_EL1, 3, 0, 2, 3, 1> {};
 
-// MTE, CSV2, SVE, SME
+// Guarded control stacks
+struct GCSCR_EL1 : SystemRegister<GCSCR_EL1, 3, 0, 2, 5, 0> {};
+struct GCSPR_EL1 : SystemRegister<GCSPR_EL1, 3, 0, 2, 5, 1> {};
+struct GCSCRE0_EL1 : SystemRegister<GCSCRE0_EL1, 3, 0, 2, 5, 2> {};
+struct GCSPR_EL0 : SystemRegister<GCSPR_EL0, 3, 3, 2, 5, 1> {};
+
+// MTE, CSV2, FP8, SVE, SME
 struct RGSR_EL1 : SystemRegister<RGSR_EL1, 3, 0, 1, 0, 5> {};
 struct GCR_EL1 : SystemRegister<GCR_EL1, 3, 0, 1, 0, 6> {};
 struct TFSR_EL1 : SystemRegister<TFSR_EL1, 3, 0, 5, 6, 0> {};
 struct TFSRE0_EL1 : SystemRegister<TFSRE0_EL1, 3, 0, 5, 6, 1> {};
 struct SCXTNUM_EL1 : SystemRegister<SCXTNUM_EL1, 3, 0, 13, 0, 7> {};
 struct SCXTNUM_EL0 : SystemRegister<SCXTNUM_EL0, 3, 3, 13, 0, 7> {};
+struct FPMR : SystemRegister<FPMR, 3, 3, 4, 4, 2> {};
 struct ZCR_EL1 : SystemRegister<ZCR_EL1, 3, 0, 1, 2, 0> {};
+struct SMPRI_EL1 : SystemRegister<SMPRI_EL1, 3, 0, 1, 2, 4> {};
 struct SMCR_EL1 : SystemRegister<SMCR_EL1, 3, 0, 1, 2, 6> {};
 struct TPIDR2_EL0 : SystemRegister<TPIDR2_EL0, 3, 3, 13, 0, 5> {};
 

@@ -5,7 +5,6 @@
 
 #include "arch/arm64/cache.hpp"
 #include "arch/arm64/departure.hpp"
-#include "arch/arm64/el1_state.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/guest_frame.hpp"
 #include "arch/arm64/hypervisor.hpp"

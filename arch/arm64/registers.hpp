@@ -64,6 +64,7 @@ struct AFSR1_EL2 : SystemRegister<AFSR1_EL2, 3, 4, 5, 1, 1> {};
 struct AMAIR_EL2 : SystemRegister<AMAIR_EL2, 3, 4, 10, 3, 0> {};
 struct VPIDR_EL2 : SystemRegister<VPIDR_EL2, 3, 4, 0, 0, 0> {};
 struct VMPIDR_EL2 : SystemRegister<VMPIDR_EL2, 3, 4, 0, 0, 5> {};
+struct VDISR_EL2 : SystemRegister<VDISR_EL2, 3, 4, 12, 1, 1> {};
 struct VSESR_EL2 : SystemRegister<VSESR_EL2, 3, 4, 5, 2, 3> {};
 
 struct SPSR_EL2 : SystemRegister<SPSR_EL2, 3, 4, 4, 0, 0> {
@@ -136,11 +137,16 @@ struct ID_AA64PFR0_EL1 : SystemRegister<ID_AA64PFR0_EL1, 3, 0, 0, 4, 0> {
     static constexpr u64 amu(Value v) { return v.field(44, 4); }
     static constexpr u64 csv2(Value v) { return v.field(56, 4); }
 };
+struct ID_AA64PFR2_EL1 : SystemRegister<ID_AA64PFR2_EL1, 3, 0, 0, 4, 2> {
+    static constexpr u64 fpmr(Value v) { return v.field(32, 4); }
+};
 struct ID_AA64PFR1_EL1 : SystemRegister<ID_AA64PFR1_EL1, 3, 0, 0, 4, 1> {
     static constexpr u64 bti(Value v) { return v.field(0, 4); }
     static constexpr u64 mte(Value v) { return v.field(8, 4); }
     static constexpr u64 sme(Value v) { return v.field(24, 4); }
     static constexpr u64 csv2_frac(Value v) { return v.field(32, 4); }
+    static constexpr u64 gcs(Value v) { return v.field(44, 4); }
+    static constexpr u64 the(Value v) { return v.field(48, 4); }
 };
 struct ID_AA64DFR0_EL1 : SystemRegister<ID_AA64DFR0_EL1, 3, 0, 0, 5, 0> {
     static constexpr u64 pmu_version(Value v) { return v.field(8, 4); }
@@ -148,10 +154,12 @@ struct ID_AA64DFR0_EL1 : SystemRegister<ID_AA64DFR0_EL1, 3, 0, 0, 5, 0> {
     static constexpr u64 watchpoints(Value v) { return v.field(20, 4) + 1; }
     static constexpr u64 spe(Value v) { return v.field(32, 4); }
     static constexpr u64 trace_buffer(Value v) { return v.field(44, 4); }
+    static constexpr u64 branch_records(Value v) { return v.field(52, 4); }
 };
 struct ID_AA64ISAR1_EL1 : SystemRegister<ID_AA64ISAR1_EL1, 3, 0, 0, 6, 1> {
     /// APA and API: either algorithm of pointer authentication.
     static constexpr bool pointer_authentication(Value v) { return v.field(4, 8) != 0; }
+    static constexpr u64 ls64(Value v) { return v.field(60, 4); }
 };
 struct ID_AA64ISAR2_EL1 : SystemRegister<ID_AA64ISAR2_EL1, 3, 0, 0, 6, 2> {
     /// APA3: the third algorithm.
@@ -162,7 +170,16 @@ struct ID_AA64MMFR0_EL1 : SystemRegister<ID_AA64MMFR0_EL1, 3, 0, 0, 7, 0> {
     static constexpr u64 fine_grained_traps(Value v) { return v.field(56, 4); }
 };
 struct ID_AA64MMFR1_EL1 : SystemRegister<ID_AA64MMFR1_EL1, 3, 0, 0, 7, 1> {
+    static constexpr u64 lo(Value v) { return v.field(16, 4); }
     static constexpr u64 hcx(Value v) { return v.field(40, 4); }
+};
+struct ID_AA64MMFR3_EL1 : SystemRegister<ID_AA64MMFR3_EL1, 3, 0, 0, 7, 3> {
+    static constexpr u64 tcrx(Value v) { return v.field(0, 4); }
+    static constexpr u64 sctlrx(Value v) { return v.field(4, 4); }
+    static constexpr u64 s1pie(Value v) { return v.field(8, 4); }
+    static constexpr u64 s1poe(Value v) { return v.field(16, 4); }
+    static constexpr u64 s2poe(Value v) { return v.field(20, 4); }
+    static constexpr u64 aie(Value v) { return v.field(24, 4); }
 };
 
 } // namespace baton::arm64

@@ -6,6 +6,7 @@
 #include "arch/arm64/el1_state.hpp"
 #include "arch/arm64/faults.hpp"
 #include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/step_parts.hpp"
 #include "hyp/devices/dma.hpp"
 #include "hyp/log/log.hpp"
 
@@ -16,23 +17,26 @@ namespace {
 
 /// A handover drops what the list registers hold: the next kernel must not see it. For a CPU_OFF
 /// it goes back to the GIC, for the guest may have routed it to a CPU that stays.
-void empty_list_registers(Machine&) {
+void empty_list_registers() {
     Hypervisor& baton = hypervisor();
     if (baton.vm.lifecycle().handover_wanted()) {
-        baton.vgic.drain(this_cpu().vgic);
+        baton.vgic.drop_interrupts(this_cpu().vgic);
     } else {
-        baton.vgic.turn_off(this_cpu().vgic);
+        baton.vgic.release_interrupts(this_cpu().vgic);
     }
 }
+void close_interface() { hypervisor().vgic.close_interface(this_cpu().vgic); }
 
-void silence_interrupts(Machine&) {
-    if (!hypervisor().vgic.gather(this_cpu().vgic)) {
+void forget_sgis() { hypervisor().vgic.forget_sgis(); }
+void reset_spis() {
+    if (!hypervisor().vgic.reset_spis()) {
         log::line("warning: the Distributor did not take its reset in time");
     }
 }
+void route_spis() { hypervisor().vgic.route_spis(this_cpu().vgic); }
 
 /// A device that does not stop is named in the log: the next kernel's memory is not safe from it.
-void stop_dma(Machine&) {
+void stop_dma() {
     Hypervisor& baton = hypervisor();
     MappedDevices devices;
     const DmaOff off =
@@ -43,13 +47,14 @@ void stop_dma(Machine&) {
     }
 }
 
-void switch_memory(Machine&) { hypervisor().vm.switch_to_staged_image(); }
+void switch_memory() { hypervisor().vm.switch_to_staged_image(); }
 
-void reset_redistributor(Machine&) {
+void refuse_1_of_n() { hypervisor().vgic.refuse_1_of_n(this_cpu().vgic); }
+void reset_redistributor() {
     Hypervisor& baton = hypervisor();
     PerCpu& self = this_cpu();
     self.clean_since = baton.vm.lifecycle().taken_down();
-    if (!baton.vgic.take_down(self.vgic)) {
+    if (!baton.vgic.reset_own_interrupts(self.vgic)) {
         log::line("warning: CPU {}: the Redistributor did not take its reset in time", self.id);
     }
 }
@@ -57,26 +62,68 @@ void reset_redistributor(Machine&) {
 /// The old kernel's root is nowhere loaded after its last CPU has been here: it may be rebuilt for
 /// another one, which also invalidates its VMID everywhere. Not the next kernel's instead: a CPU
 /// that stays parked takes no part in handovers, and would keep that one for ever.
-void leave_root(Machine&) {
+void leave_root() {
     hypervisor().parking_root->load();
     isb(); // No walk begins at the old one any more before others hear that this CPU is idle_dead.
 }
 
+// What each step undoes, in the order in which it does. tests/system/mutate.py leaves out one after
+// another, each by its name, to see which test notices.
+
+constexpr Parts timers{"timers", Part{"physical", stop_physical_timer},
+                       Part{"virtual", stop_virtual_timer}, Part{"access", close_counters}};
+constexpr Parts pmu{"pmu",
+                    Part{"enables", stop_counting},
+                    Part{"counters", reset_counters},
+                    Part{"overflows", forget_overflows},
+                    Part{"interrupts", mask_overflows},
+                    Part{"events", forget_events},
+                    Part{"access", close_pmu}};
+constexpr Parts trace{"trace", Part{"profiling", stop_profiling}, Part{"tracing", stop_tracing},
+                      Part{"branches", stop_branch_records}};
+constexpr Parts debug{"debug",
+                      Part{"monitor", stop_monitor_debug},
+                      Part{"breakpoints", clear_breakpoints},
+                      Part{"watchpoints", clear_watchpoints},
+                      Part{"claims", release_claims},
+                      Part{"locks", lock_debug}};
+constexpr Parts el1{"el1",
+                    Part{"control", reset_control},
+                    Part{"translation", reset_translation},
+                    Part{"exceptions", reset_exceptions},
+                    Part{"errors", drop_errors},
+                    Part{"threads", reset_threads},
+                    Part{"keys", forget_keys},
+                    Part{"tagging", reset_tagging},
+                    Part{"stacks", reset_control_stacks},
+                    Part{"vectors", reset_vectors}};
+constexpr Parts vgic{"vgic", Part{"list", empty_list_registers},
+                     Part{"interface", close_interface}};
+
+constexpr Parts irqs{"irqs", Part{"sgis", forget_sgis}, Part{"spis", reset_spis},
+                     Part{"routes", route_spis}};
+constexpr Parts dma{"dma", Part{"devices", stop_dma}};
+constexpr Parts memory{"memory", Part{"images", switch_memory}};
+
+constexpr Parts gicr{"gicr", Part{"1_of_n", refuse_1_of_n}, Part{"own", reset_redistributor}};
+constexpr Parts root{"root", Part{"old", leave_root}};
+
 constexpr bool parallel = true;
 
 constexpr std::array table{
-    Step{"timers", Stage::drain, [](Machine&) { stop_timers(); }, parallel},
-    Step{"pmu", Stage::drain, [](Machine&) { stop_pmu(); }, parallel},
-    Step{"debug", Stage::drain, [](Machine&) { stop_debug(); }, parallel},
-    Step{"el1", Stage::drain, [](Machine&) { reset_el1_registers(); }, parallel},
-    Step{"vgic", Stage::drain, empty_list_registers, parallel},
+    Step{"timers", Stage::drain, undo<timers>, parallel},
+    Step{"pmu", Stage::drain, undo<pmu>, parallel},
+    Step{"trace", Stage::drain, undo<trace>, parallel},
+    Step{"debug", Stage::drain, undo<debug>, parallel},
+    Step{"el1", Stage::drain, undo<el1>, parallel},
+    Step{"vgic", Stage::drain, undo<vgic>, parallel},
 
-    Step{"irqs", Stage::gather, silence_interrupts, parallel},
-    Step{"dma", Stage::gather, stop_dma, parallel},
-    Step{"memory", Stage::gather, switch_memory, parallel},
+    Step{"irqs", Stage::gather, undo<irqs>, parallel},
+    Step{"dma", Stage::gather, undo<dma>, parallel},
+    Step{"memory", Stage::gather, undo<memory>, parallel},
 
-    Step{"gicr", Stage::take_down, reset_redistributor, parallel},
-    Step{"root", Stage::take_down, leave_root, parallel},
+    Step{"gicr", Stage::take_down, undo<gicr>, parallel},
+    Step{"root", Stage::take_down, undo<root>, parallel},
 };
 static_assert(well_formed(table));
 
@@ -84,5 +131,13 @@ static_assert(well_formed(table));
 
 std::span<const Step> guest_kexec_steps() { return table; }
 std::span<const Step> guest_kexec_steps_with_faults() { return with_faults<table>; }
+
+void clean_core(Machine& machine) {
+    undo<timers>(machine);
+    undo<pmu>(machine);
+    undo<trace>(machine);
+    undo<debug>(machine);
+    undo<el1>(machine);
+}
 
 } // namespace baton::arm64

@@ -10,4 +10,8 @@ std::span<const Step> guest_kexec_steps();
 /// The same, with the faults that were planned.
 std::span<const Step> guest_kexec_steps_with_faults();
 
+/// The steps that undo what a guest can leave in a core itself, for one that comes up: its
+/// registers are UNKNOWN.
+void clean_core(Machine& machine);
+
 } // namespace baton::arm64

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "guest-api/guest/entry_record.hpp"
 #include "guest-api/guest/exception.hpp"
 #include "guest-api/guest/registers.hpp"
 #include "hyp/address.hpp"
@@ -19,6 +18,14 @@ struct EntryState {
     u64 sctlr, ttbr0, tcr, mair, vbar, tpidr;
 };
 
+/// Of 32 interrupts, one bit each.
+struct InterruptState {
+    u32 enabled, pending, active;
+    u32 group_1, any_priority;
+
+    bool operator==(const InterruptState&) const = default;
+};
+
 /// Something to be run by another CPU. What it refers to must live until it has run.
 struct Job {
     void (*function)(const void*);
@@ -33,11 +40,11 @@ struct Job {
 struct alignas(64) Cpu {
     u64 stack_top; ///< entry.S reads it, and fills in what comes next
     EntryState entry;
-    EntryRecord record;
     u64 mpidr;
     u32 index; ///< the place of its node in /cpus
     bool enabled;
-    PhysAddr redistributor; ///< set by gic::init_cpu
+    PhysAddr redistributor;            ///< set by gic::init_cpu
+    InterruptState entered_interrupts; ///< SGIs and PPIs as gic::init_cpu found them
     Recovery* recovery;
     Job job;
     std::atomic<bool> has_job;

@@ -196,7 +196,7 @@ void init_cpu() {
         end();
     }
     this_cpu().redistributor = *frame;
-    this_cpu().record.own_interrupts = state_of(Frame32{*frame + frame_size}, 0);
+    this_cpu().entered_interrupts = state_of(Frame32{*frame + frame_size}, 0);
     const Redistributor redistributor{*frame};
     wake_redistributor(redistributor);
     quiesce(Frame32{*frame + frame_size}, 0);
@@ -240,6 +240,10 @@ void set_group(u32 intid, u32 group) { write_field(Gic32::IGROUPR, intid, 1, gro
 u32 group(u32 intid) { return read_bit(Gic32::IGROUPR, intid) ? 1 : 0; }
 
 void set_edge(u32 intid, bool edge) { write_field(Gic32::ICFGR, intid, 2, edge ? 0b10 : 0b00); }
+
+bool is_routed_here(u32 spi) { return distributor.read(Gic64::IROUTER, spi * 8) == own_affinity(); }
+
+void route_to_any(u32 spi) { distributor.write(Gic64::IROUTER, u64{1} << 31, spi * 8); }
 
 void route(u32 spi, const Cpu& cpu) { distributor.write(Gic64::IROUTER, cpu.mpidr, spi * 8); }
 

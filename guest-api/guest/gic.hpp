@@ -44,6 +44,10 @@ u32 group(u32 intid);
 void set_edge(u32 intid, bool edge);
 /// To `cpu` alone.
 void route(u32 spi, const Cpu& cpu);
+/// 1 of N: to whichever CPU the GIC likes.
+void route_to_any(u32 spi);
+/// To the calling CPU alone. The library itself routes nothing.
+bool is_routed_here(u32 spi);
 
 /// The INTIDs that the distributor has: a multiple of 32, at most 1020.
 u32 interrupt_count();

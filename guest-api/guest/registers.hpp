@@ -20,7 +20,7 @@ struct SCTLR_EL1 : SystemRegister<SCTLR_EL1, 3, 0, 1, 0, 0> {
     static constexpr Value EnIA = bit(31);
 };
 struct CPACR_EL1 : SystemRegister<CPACR_EL1, 3, 0, 1, 0, 2> {
-    static constexpr Value ZEN = at(16, 0b11), FPEN = at(20, 0b11);
+    static constexpr Value ZEN = at(16, 0b11), FPEN = at(20, 0b11), SMEN = at(24, 0b11);
 };
 struct ZCR_EL1 : SystemRegister<ZCR_EL1, 3, 0, 1, 2, 0> {};
 struct ESR_EL1 : SystemRegister<ESR_EL1, 3, 0, 5, 2, 0> {};
@@ -42,6 +42,9 @@ struct MDSCR_EL1 : SystemRegister<MDSCR_EL1, 2, 0, 0, 2, 2> {};
 
 struct ID_AA64PFR0_EL1 : SystemRegister<ID_AA64PFR0_EL1, 3, 0, 0, 4, 0> {
     static constexpr bool sve(Value v) { return v.field(32, 4) != 0; }
+};
+struct ID_AA64PFR1_EL1 : SystemRegister<ID_AA64PFR1_EL1, 3, 0, 0, 4, 1> {
+    static constexpr bool sme(Value v) { return v.field(24, 4) != 0; }
 };
 struct ID_AA64ISAR1_EL1 : SystemRegister<ID_AA64ISAR1_EL1, 3, 0, 0, 6, 1> {
     /// APA, API: address authentication by either algorithm.

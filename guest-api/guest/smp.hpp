@@ -16,6 +16,10 @@ namespace baton::guest {
 /// returns, the guest ends.
 void guest_main();
 
+/// A test may define it: each CPU calls it when it enters, with the MMU on and exceptions caught,
+/// before the library changes any other register or touches the GIC.
+void look_at_entry(Cpu& self);
+
 /// The SGI that the library keeps for itself.
 inline constexpr u32 wake_sgi = 15;
 

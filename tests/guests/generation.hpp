@@ -2,6 +2,7 @@
 #pragma once
 
 #include "guest-api/guest/smp.hpp"
+#include "tests/guests/entry_registers.hpp"
 
 #include <algorithm>
 
@@ -32,7 +33,10 @@ struct Generation {
     u64 image;                ///< `name` of the last image that ran
     std::array<ImageDigest, 8> digests;
     /// Of a cold boot: number 0 on its boot CPU.
-    std::array<u64, max_reset_registers> registers;
+    std::array<u64, max_registers> registers;
+    /// Those that its caller of reset left with another value than a cold boot's.
+    std::bitset<max_registers> filled;
+    u64 left_at;  ///< CNTVCT_EL0 then
     u64 words[8]; ///< the test's own
     u64 checksum;
 

@@ -9,14 +9,22 @@ namespace baton::guest {
 /// Pending and active SPIs, spread over all CPUs.
 void leave_spis();
 
-/// Pending, active and in-service interrupts of this CPU, timers that have fired, a value that no
-/// reset has in every register of reset_registers(). Interrupts must be masked for good.
-void leave_everything();
+/// Pending, active and in-service interrupts of this CPU, timers that have fired, a PMU overflow,
+/// and all registers filled: returns which. Interrupts must be masked for good.
+std::bitset<max_registers> leave_everything();
 
-/// Requires that this CPU entered as from a cold boot, whose registers are in `cold`.
+/// Requires that this CPU entered as it should, and as from a cold boot, whose registers are in
+/// `cold`.
 void examine_entry(const Cpu& cpu, const Generation& cold);
 
-/// Requires that no SPI was enabled, pending or active at entry.
+/// Requires that no SPI was enabled, pending or active at entry, or routed to another CPU.
 void examine_spis();
+
+/// Enables every interrupt that a CPU of the old kernel may have left something of; none may come.
+void examine_silence();
+
+/// A line for each register that this CPU has, as it entered.
+void print_entry(const Cpu& cpu);
+void print_filled(const std::bitset<max_registers>& filled);
 
 } // namespace baton::guest

@@ -10,6 +10,9 @@
 //   image=NAME    tells images apart that take turns
 //   alternate     the image must differ from the last one
 //   wipe          before reset all memory is overwritten that a guest may write
+//   light         fills and looks at no registers, routes and silence: for many swaps
+//   dump          prints the registers of the last generation's CPUs as they entered, and which of
+//                 them the generation before had filled
 //   bare, state=ADDRESS
 
 #include "guest-api/guest/gic.hpp"
@@ -57,7 +60,7 @@ void examine_image(Generation& generation) {
 void examine_machine(Generation& generation) {
     const Cpu& self = this_cpu();
     if (generation.number == 0) {
-        generation.registers = self.record.registers;
+        generation.registers = entry_record(self).values;
     } else if (above_baton()) {
         require("entered on the CPU that called reset",
                 self.mpidr == generation.caller || self.mpidr == generation.other_caller,
@@ -76,6 +79,27 @@ void examine_machine(Generation& generation) {
     for (const Cpu& cpu : enabled()) {
         examine_entry(cpu, generation);
     }
+    if (!option("light")) {
+        examine_silence();
+    }
+}
+
+/// The old kernel's last look at the counter was moments ago.
+void examine_time(const Generation& generation) {
+    constexpr u64 most_seconds = 60;
+    const u64 came = now();
+    require("time runs on without a jump",
+            generation.number == 0 ||
+                (came > generation.left_at &&
+                 came - generation.left_at < most_seconds * read_raw<CNTFRQ_EL0>()),
+            "{x} after {x}", came, generation.left_at);
+}
+
+void dump(const Generation& generation) {
+    for (const Cpu& cpu : enabled()) {
+        print_entry(cpu);
+    }
+    print_filled(generation.filled);
 }
 
 Mode mode_of(const Cpu& cpu, u64 number) {
@@ -91,7 +115,7 @@ Mode mode_of(const Cpu& cpu, u64 number) {
 
 [[noreturn]] void spin_masked() {
     asm volatile("msr daifset, #0xf");
-    leave_everything();
+    (void)leave_everything();
     ready++;
     asm volatile("b .");
     __builtin_unreachable();
@@ -167,7 +191,11 @@ void wipe_memory() {
     }
     asm volatile("msr daifset, #0xf");
     leave_spis();
-    leave_everything();
+    const auto filled = leave_everything();
+    if (option("dump")) {
+        this_generation().filled = filled;
+        this_generation().seal();
+    }
     const std::int64_t status = option("reset2") && number % 2 != 0
                                     ? psci::call(psci::Function::system_reset2)
                                     : psci::call(psci::Function::system_reset);
@@ -184,10 +212,14 @@ void guest_main() {
     print("guest: swap: generation {} of {} on CPU {}, {} CPUs, image at {x}\n", number, last,
           this_cpu().index, enabled_cpus(), platform().image.begin.value);
     examine_image(generation);
+    examine_time(generation);
     examine_machine(generation);
     generation.failed += failures();
     if (number == last) {
         generation.magic = 0;
+        if (option("dump")) {
+            dump(generation);
+        }
         check("all generations found what a cold boot finds", generation.failed == 0, "{} failures",
               generation.failed);
         return;
@@ -201,6 +233,7 @@ void guest_main() {
     Cpu& first = cpus()[number % count];
     generation.caller = first.mpidr;
     generation.other_caller = cpus()[(number + callers - 1) % count].mpidr;
+    generation.left_at = now();
     generation.seal();
     gic::set_handler(storm_sgi, [](u32) {});
     gic::set_handler(PhysicalTimer::intid(), [](u32) { PhysicalTimer::disarm(); });

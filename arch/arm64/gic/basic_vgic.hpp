@@ -102,39 +102,58 @@ class BasicVgic {
     /// For the guest's CPU_OFF. What is pending in list registers goes back to the GIC, from where
     /// the guest may have routed it elsewhere; then only Baton's own interrupts wake this CPU.
     void turn_off(Cpu& cpu) {
-        cpu.interface_.release_all(banks(cpu));
-        cpu.interface_.turn_off();
-        cpu.redistributor_.take_part_in_1_of_n(false);
+        release_interrupts(cpu);
+        close_interface(cpu);
+        refuse_1_of_n(cpu);
     }
+    void release_interrupts(Cpu& cpu) { cpu.interface_.release_all(banks(cpu)); }
+    /// Only with empty list registers.
+    void close_interface(Cpu& cpu) { cpu.interface_.turn_off(); }
+    void refuse_1_of_n(Cpu& cpu) { cpu.redistributor_.take_part_in_1_of_n(false); }
 
-    // A handover.
+    // A handover: `drain`, `gather` and `take_down` are what it does; the parts of each follow it.
 
-    /// Drain, every CPU for itself: list registers emptied, physical interrupts in them
-    /// deactivated, virtual interface off, only Baton's own interrupts come in.
+    /// Every CPU for itself: list registers emptied, physical interrupts in them deactivated,
+    /// virtual interface off, only Baton's own interrupts come in.
     void drain(Cpu& cpu) {
-        cpu.interface_.drop_all();
-        cpu.interface_.turn_off();
+        drop_interrupts(cpu);
+        close_interface(cpu);
     }
-    /// Gather, the boot CPU for all, when every other CPU has drained or is lost: all SPIs
-    /// disabled, deactivated, not pending, with default priority and configuration, and routed to
-    /// the boot CPU. O(SPIs), and a store for each CPU: SGIs that the old kernel sent to CPUs which
-    /// take no part are forgotten. False: the Distributor still has a write pending.
+    void drop_interrupts(Cpu& cpu) { cpu.interface_.drop_all(); }
+
+    /// The boot CPU for all, when every other CPU has drained or is lost. O(SPIs), and a store for
+    /// each CPU. False: the Distributor still has a write pending.
     bool gather(Cpu& boot) {
+        forget_sgis();
+        const bool done = reset_spis();
+        route_spis(boot);
+        return done;
+    }
+    /// Those that the old kernel sent to CPUs which take no part.
+    void forget_sgis() {
         for (u32 i = 0; i < cpu_count_; i++) {
             if (cpus_[i] != nullptr) {
                 cpus_[i]->redistributor_.bank().forget_sgis();
             }
         }
-        return distributor_.reset(boot.affinity_);
     }
-    /// Take down, every CPU for itself, after the gathering: the guest's SGIs and PPIs disabled,
-    /// deactivated, not pending, with default priority and configuration, no 1-of-N SPIs. False:
-    /// the Redistributor still has a write pending.
+    /// All disabled, deactivated, not pending, with default priority and configuration.
+    bool reset_spis() { return distributor_.reset(); }
+    /// All to the boot CPU.
+    void route_spis(Cpu& boot) { distributor_.route_all(boot.affinity_); }
+
+    /// Every CPU for itself, after the gathering: the guest's SGIs and PPIs disabled, deactivated,
+    /// not pending, with default priority and configuration, no 1-of-N SPIs. False: the
+    /// Redistributor still has a write pending.
     bool take_down(Cpu& cpu) {
-        cpu.redistributor_.take_part_in_1_of_n(false);
+        refuse_1_of_n(cpu);
+        return reset_own_interrupts(cpu);
+    }
+    bool reset_own_interrupts(Cpu& cpu) {
         cpu.groups_changed_.store(false, std::memory_order_relaxed);
         return cpu.redistributor_.reset();
     }
+
     /// The boot CPU for a CPU that is lost: no 1-of-N SPI is sent there, and its PPIs are off.
     void fence(Cpu& lost) {
         lost.redistributor_.take_part_in_1_of_n(false);

@@ -64,9 +64,9 @@ class Distributor {
         return writes_done() ? Result<>{} : std::unexpected(Error::timed_out);
     }
 
-    /// Every SPI disabled, idle, with default configuration, and routed to `cpu`. While no other
-    /// CPU uses the Distributor. False: the hardware has not taken a write in time.
-    bool reset(u32 cpu) {
+    /// Every SPI disabled, idle, with default configuration. While no other CPU uses the
+    /// Distributor. False: the hardware has not taken a write in time.
+    bool reset() {
         control_.store(0, std::memory_order_relaxed);
         for (u32 n = 1; n < used_banks(); n++) {
             bank(n).begin_reset();
@@ -76,11 +76,16 @@ class Distributor {
         const bool done = writes_done();
         for (u32 n = 1; n < used_banks(); n++) {
             bank(n).finish_reset();
+        }
+        return done;
+    }
+    /// Every SPI to `cpu`. After `reset`.
+    void route_all(u32 cpu) {
+        for (u32 n = 1; n < used_banks(); n++) {
             const u32 moved = away_[n - 1].exchange(0, std::memory_order_relaxed);
             route(n, cpu == home_ ? moved : spis_of_bank(n), cpu);
         }
         home_ = cpu;
-        return done;
     }
 
     /// As `bring_up` found it, with no interrupt enabled, all routed to where they are. When no
