@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 /// A GICv3 in software, with one security state: enough of it for a kernel to use it directly, and
@@ -45,6 +46,7 @@ class Gic {
         u32 eoi_count = 0;
         u32 waker = 6;
         u32 gicr_ctlr = 0;
+        bool withdrawing = false; ///< GICR_CTLR.RWP
         u8 mask = 0, virtual_mask = 0;
         bool on = false, split_eoi = false;                             ///< physical
         bool group0 = false, group1 = false, virtual_split_eoi = false; ///< virtual
@@ -143,6 +145,15 @@ class Gic {
     bool can_trap_dir = true;
     /// Hardware takes its time: the maintenance interrupt comes behind those pending already.
     bool is_maintenance_late = false;
+    /// Of two security states: then GICR_WAKER is the firmware's, RAZ/WI.
+    bool is_waker_secure = false;
+    /// A Redistributor that never wakes.
+    bool is_asleep_for_good = false;
+    /// To WAKER, and such as ProcessorSleep may not change with (IHI 0069, 12.11).
+    u32 waker_writes = 0, wrong_waker_writes = 0;
+    /// State or configuration of interrupts that were written before their disabling, which takes
+    /// until RWP is read as 0, was waited for.
+    u32 hasty_writes = 0;
 
     // The virtual CPU interface, as the guest uses it.
 
@@ -197,13 +208,13 @@ class Gic {
         const u64 typer = u64{affinity(cpu)} << 32 | cpu << 8 | u64{cpu + 1 == cpu_count()} << 4;
         switch (offset) {
         case 0x0:
-            return cpus_[cpu].gicr_ctlr;
+            return cpus_[cpu].gicr_ctlr | u32{std::exchange(cpus_[cpu].withdrawing, false)} << 3;
         case 0x8:
             return size == 8 ? typer : static_cast<u32>(typer);
         case 0xc:
             return typer >> 32;
         case 0x14:
-            return cpus_[cpu].waker;
+            return is_waker_secure ? 0 : cpus_[cpu].waker;
         case 0xffe8:
             return 0x3b;
         default:
@@ -217,11 +228,11 @@ class Gic {
         const u32 cpu = static_cast<u32>((address - gicr_base) / gicr_stride);
         const u32 offset = static_cast<u32>((address - gicr_base) % gicr_stride);
         if (offset >= sgi_base) {
-            write_bank(cpu, offset - sgi_base, static_cast<u32>(value));
+            write_bank(cpu, offset - sgi_base, static_cast<u32>(value), cpus_[cpu].withdrawing);
         } else if (offset == 0x0) {
             cpus_[cpu].gicr_ctlr = static_cast<u32>(value);
         } else if (offset == 0x14) {
-            cpus_[cpu].waker = (value & 2) != 0 ? 6 : 0;
+            write_waker(cpus_[cpu], value);
         }
     }
 
@@ -230,6 +241,16 @@ class Gic {
         Interrupt state;
         u64 route = 0;
     };
+
+    void write_waker(Cpu& cpu, u64 value) {
+        const bool to_sleep = (value & 2) != 0, sleeps = (cpu.waker & 4) != 0;
+        waker_writes++;
+        wrong_waker_writes +=
+            to_sleep != ((cpu.waker & 2) != 0) && ((cpu.waker & 2) != 0) != sleeps;
+        if (!is_waker_secure) {
+            cpu.waker = to_sleep ? 6 : is_asleep_for_good ? 4 : 0;
+        }
+    }
 
     std::optional<u32> highest_virtual(u32 cpu) {
         const Cpu& c = cpus_[cpu];
@@ -265,7 +286,7 @@ class Gic {
         }
         switch (offset) {
         case 0x0:
-            return control_ | 0x50;
+            return control_ | 0x50 | u32{std::exchange(withdrawing_, false)} << 31;
         case 0x4:
             return 0x0478'0000 | (spi_end / 32 - 1); // RSS; ten bits of INTID and more
         case 0xffe8:
@@ -276,11 +297,12 @@ class Gic {
     }
     void write_distributor(u32 offset, u64 value) {
         if (offset >= 0x6100 && offset < 0x6000 + 8 * spi_end) {
+            hasty_writes += withdrawing_;
             spis_[(offset - 0x6000) / 8 - 32].route = value;
         } else if (offset == 0) {
             control_ = static_cast<u32>(value) & 3;
         } else if (offset >= 0x80 && offset < 0xf00) {
-            write_bank(0, offset, static_cast<u32>(value));
+            write_bank(0, offset, static_cast<u32>(value), withdrawing_);
         }
     }
 
@@ -327,7 +349,10 @@ class Gic {
         }
         return value;
     }
-    void write_bank(u32 cpu, u32 offset, u32 value) {
+    void write_bank(u32 cpu, u32 offset, u32 value, bool& withdrawing) {
+        const u32 reg = offset & ~0x7fU;
+        withdrawing |= reg == 0x180 && value != 0;
+        hasty_writes += withdrawing && reg >= 0x280 && reg != 0x300;
         const auto bits = [&](u32 base, auto set) {
             for_each(cpu, offset, base, 1, [&](Interrupt& i, u32 low) {
                 if (base == 0x80 || (value >> low & 1) != 0) {
@@ -367,6 +392,7 @@ class Gic {
     std::array<Spi, spi_end - 32> spis_{};
     u32 list_registers_;
     u32 control_ = 0;
+    bool withdrawing_ = false; ///< GICD_CTLR.RWP
 };
 
 /// What Baton's templates run on: the model that `current` points to.
@@ -480,7 +506,7 @@ struct Machine {
 
     template <class Done>
     static bool poll(Done done) {
-        return done();
+        return done() || done(); // RWP is 0 at the second look
     }
     static void publish() {}
     static void complete_device_writes() {}

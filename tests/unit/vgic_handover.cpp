@@ -219,6 +219,88 @@ TEST_CASE("SGIs sent to a CPU that is off do not outlive the kernel that sent th
     CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == 0);
 }
 
+TEST_CASE("interrupts lose their state only when their disabling has taken effect") {
+    Baton baton{2};
+    for (u32 i = 0; i < 2; i++) {
+        baton.start_guest(i);
+        baton.write(i, Gic::frame(i) + sgi_base + isenabler, ~0U);
+        baton.write(i, Gic::frame(i) + sgi_base + ispendr, ~0U);
+    }
+    for (u32 intid = 32; intid < spi_end; intid++) {
+        baton.set_bit(0, isenabler, intid);
+        baton.write(0, gicd_base + 0x6000 + 8 * intid, 1, 8);
+        baton.set_bit(0, ispendr, intid);
+    }
+    baton.gic.hasty_writes = 0;
+    take_down(baton, 0);
+    CHECK(baton.gic.hasty_writes == 0);
+}
+
+TEST_CASE("no SPI is routed to a CPU that is dying or lost") {
+    Baton baton{4};
+    for (u32 i = 0; i < 4; i++) {
+        baton.start_guest(i);
+    }
+    constexpr u64 to_any = u64{1} << 31;
+    u32 boot = 0, lost = 3;
+    for (u32 life = 0; life < 3; life++) {
+        for (u32 intid = 32; intid < spi_end; intid++) {
+            const u64 route = intid % 5 == 4 ? to_any : Gic::affinity(intid % 5);
+            baton.write(0, gicd_base + 0x6000 + 8 * intid, route, 8);
+        }
+        for (u32 i = 0; i < 4; i++) {
+            if (i != lost) {
+                baton.vgic->drain(baton.cpu(i));
+            }
+        }
+        baton.vgic->fence(baton.cpu(lost));
+        CHECK(baton.vgic->gather(baton.cpu(boot)));
+        for (u32 intid = 32; intid < spi_end; intid++) {
+            CAPTURE(intid);
+            CHECK(baton.gic.route(intid) == Gic::affinity(boot));
+        }
+        CHECK((baton.gic.cpu(lost).gicr_ctlr & gicr_ctlr::DPG1NS) != 0);
+        lost = boot; // the next life has another boot CPU, and loses the CPU that SPIs went to
+        boot = (boot + 1) % 4;
+    }
+}
+
+TEST_CASE("GICR_WAKER is written to wake its CPU, once, and by no guest") {
+    Baton baton{2};
+    CHECK(baton.gic.waker_writes == 2);
+    baton.start_guest(0);
+    baton.start_guest(1);
+    for (const u32 waker : {0U, 2U, 0U}) {
+        baton.write(0, Gic::frame(0) + 0x14, waker);
+        CHECK(baton.read(0, Gic::frame(0) + 0x14) == (waker != 0 ? 6 : 0));
+    }
+    take_down(baton, 1);
+    CHECK(baton.gic.waker_writes == 2);
+    CHECK(baton.gic.wrong_waker_writes == 0);
+}
+
+TEST_CASE("GICR_WAKER is left alone where it is the firmware's") {
+    Gic gic{1, 4};
+    Machine::current = &gic;
+    gic.is_waker_secure = true;
+    std::atomic<u32> control{0};
+    Redistributor<Machine> redistributor;
+    redistributor.attach({gicr_base}, bit_of(kick_sgi), 0xf8, control);
+    CHECK(redistributor.bring_up(bit_of(kick_sgi)));
+    CHECK(gic.waker_writes == 0);
+}
+
+TEST_CASE("a Redistributor that never wakes is an error, not a wait without end") {
+    Gic gic{1, 4};
+    Machine::current = &gic;
+    gic.is_asleep_for_good = true;
+    std::atomic<u32> control{0};
+    Redistributor<Machine> redistributor;
+    redistributor.attach({gicr_base}, bit_of(kick_sgi), 0xf8, control);
+    CHECK(redistributor.bring_up(bit_of(kick_sgi)) == std::unexpected(Error::timed_out));
+    CHECK(gic.waker_writes == 1);
+}
+
 TEST_CASE("a lost CPU is fenced from afar") {
     Baton baton{2};
     baton.start_guest(0);
