@@ -96,10 +96,9 @@ void quiesce(const Frame32& frame, u32 block) {
     }
 }
 
-/// The redistributor whose affinity is this CPU's.
-std::optional<PhysAddr> find_redistributor() {
+/// The redistributor of that affinity.
+std::optional<PhysAddr> find_redistributor(u64 mpidr) {
     // GICR_TYPER has the affinity in the order Aff3.Aff2.Aff1.Aff0, without MPIDR's gap.
-    const u64 mpidr = this_cpu().mpidr;
     const u64 affinity = (mpidr >> 8 & 0xff00'0000) | (mpidr & 0x00ff'ffff);
     for (const PhysRange& region : redistributor_regions) {
         for (PhysAddr at = region.begin; at < region.end();) {
@@ -191,7 +190,7 @@ void init_distributor() {
 }
 
 void init_cpu() {
-    const auto frame = find_redistributor();
+    const auto frame = find_redistributor(this_cpu().mpidr);
     if (!require("the CPU has a redistributor", frame.has_value(), "CPU {}", this_cpu().index)) {
         end();
     }
@@ -212,6 +211,11 @@ void init_cpu() {
     write_raw<ICC_IGRPEN0_EL1>(1);
     write_raw<ICC_IGRPEN1_EL1>(1);
     isb();
+}
+
+InterruptState own_interrupts(const Cpu& cpu) {
+    const auto frame = find_redistributor(cpu.mpidr);
+    return frame ? state_of(Frame32{*frame + frame_size}, 0) : InterruptState{};
 }
 
 const InterruptState& spis_at_entry(u32 block) { return found[block]; }

@@ -20,6 +20,8 @@ void init_cpu();
 
 /// The SPIs from 32 * block on as init_distributor found them.
 const InterruptState& spis_at_entry(u32 block);
+/// The SGIs and PPIs of any CPU, as they are now.
+InterruptState own_interrupts(const Cpu& cpu);
 /// GICD_CTLR as init_distributor found it.
 u32 control_at_entry();
 

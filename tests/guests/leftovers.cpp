@@ -11,7 +11,7 @@ namespace {
 /// SPIs that no device of QEMU's virt board has.
 constexpr u32 left_spis = 90, left_spi_count = 8;
 
-constexpr u32 pending_sgi = 5, served_sgi = 6;
+constexpr u32 pending_sgi = 5, served_sgis = 6, served_sgi_count = 6;
 
 /// 0 without a PMU.
 u32 pmu_line() {
@@ -66,14 +66,18 @@ void leave_spis() {
 }
 
 std::bitset<max_registers> leave_everything() {
-    // One SGI in service and one pending behind it.
-    gic::set_priority(served_sgi, 0x40);
-    for (const u32 sgi : {served_sgi, pending_sgi}) {
+    // SGIs in service, each preempting the one before it: more than there are list registers. One
+    // more is pending behind them.
+    gic::enable(pending_sgi);
+    for (u32 i = 0; i < served_sgi_count; i++) {
+        const u32 sgi = served_sgis + i;
+        gic::set_priority(sgi, static_cast<u8>(0x80 - 0x10 * i));
         gic::enable(sgi);
         gic::send_sgi(sgi, this_cpu());
+        wait_until(10, [sgi] { return read_raw<ICC_HPPIR1_EL1>() == sgi; });
+        (void)gic::acknowledge();
     }
-    wait_until(10, [] { return read_raw<ICC_HPPIR1_EL1>() != gic::spurious; });
-    (void)gic::acknowledge();
+    gic::send_sgi(pending_sgi, this_cpu());
 
     for (const u32 line : {PhysicalTimer::intid(), VirtualTimer::intid(), pmu_line()}) {
         if (line != 0) {
@@ -111,6 +115,14 @@ void examine_entry(const Cpu& cpu, const Generation& cold) {
                 "CPU {}: {}{} = {x}, first {x}", cpu.index, reg.name, number_of(reg), found,
                 cold.registers[i]);
         i++;
+    }
+}
+
+void examine_aps() {
+    for (const Cpu& cpu : enabled()) {
+        if (&cpu != &this_cpu()) {
+            examine_interrupts(gic::own_interrupts(cpu), "AP", cpu.index);
+        }
     }
 }
 

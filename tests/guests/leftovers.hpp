@@ -20,6 +20,9 @@ void examine_entry(const Cpu& cpu, const Generation& cold);
 /// Requires that no SPI was enabled, pending or active at entry, or routed to another CPU.
 void examine_spis();
 
+/// Requires that no SGI or PPI of an AP that is off is enabled, pending or active.
+void examine_aps();
+
 /// Enables every interrupt that a CPU of the old kernel may have left something of; none may come.
 void examine_silence();
 

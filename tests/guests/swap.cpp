@@ -75,6 +75,7 @@ void examine_machine(Generation& generation) {
         require("the APs are off at entry", &cpu == &self || wait_until(1000, off), "CPU {}",
                 cpu.index);
     }
+    examine_aps();
     require("all CPUs start", start_all());
     for (const Cpu& cpu : enabled()) {
         examine_entry(cpu, generation);
