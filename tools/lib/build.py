@@ -12,8 +12,9 @@ from errors import Stop
 from paths import BUILD, ROOT
 
 # Debug: checked at run time, and optimised a little: unoptimised C++ is slow under emulation, and its names are long.
-# Release: what speed is measured with.
-TYPES = {"debug": ["-Ddebug=true", "-Doptimization=1"], "release": ["-Dbuildtype=release"]}
+# Release: what speed is measured with. Mutate: each time without another step of a handover (tests/system/mutate.py).
+DEBUG = ["-Ddebug=true", "-Doptimization=1"]
+TYPES = {"debug": DEBUG, "release": ["-Dbuildtype=release"], "mutate": DEBUG}
 JOBS = 2
 # All that a machine needs that runs somebody's guest.
 HYPERVISOR = "arch/arm64/baton.img"

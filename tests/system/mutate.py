@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Does a test notice when a handover leaves something undone? Baton is built without each step of arch/arm64/steps.cpp in
+turn, and without each part of a step, and given to a guest that examines all it finds. Prints who noticed what.
+"""
+
+import re
+import shutil
+from importlib import util
+from pathlib import Path
+
+import build
+from console import Console, ConsoleError
+from guest_tests import DEFAULTS, guest, judge
+from machine import Machine
+from paths import ROOT
+from testing import Test, TestFailure, expect
+
+STEPS = ROOT / "arch" / "arm64" / "steps.cpp"
+STEP = re.compile(r'constexpr Parts \w+\{"(\w+)",(.*?)\};', re.DOTALL)
+PART = re.compile(r'Part\{"(\w+)"')
+SECONDS = 40
+OPTIONS = "swaps=4 aps=mixed"
+# The model that has most: memory tags, pointer authentication, SVE and SME.
+CPU, EXTRA = "max", ["-machine", "mte=on"]
+
+# What QEMU cannot show, since it has no such unit or pays no attention to it, and what shows it instead.
+ELSEWHERE = {
+    "trace": "unit/trace_buffers, where each operation is left out in turn; QEMU has no such units",
+    "vgic.interface": "unit/vgic_handover, where each part is left out in turn; the next CPU_ON does it again",
+    "gicr.1_of_n": "unit/vgic_handover, where each part is left out in turn; QEMU has no GICR_CTLR.DPG1NS",
+    "el1.stacks": "tools/python, by the registers' names; QEMU has no control stacks",
+}
+
+
+def mutations() -> dict[str, str]:
+    """STEP or STEP.PART: the name of the step."""
+    names = {}
+    for step, parts in STEP.findall(STEPS.read_text()):
+        names[step] = step
+        found = PART.findall(parts)
+        if len(found) > 1:
+            names |= {f"{step}.{part}": step for part in found}
+    return names
+
+
+def mutant(name: str, log: Path) -> Path:
+    folder = build.configure("mutate", log)
+    build.call(["meson", "configure", str(folder), f"-Dmutate={name}"], log)
+    build.call(["ninja", "-C", str(folder), "-j", str(build.JOBS), build.HYPERVISOR], log)
+    return folder / build.HYPERVISOR
+
+
+def examined(baton: Path, log: Path) -> str | None:
+    """What the swap guest complains of, if anything."""
+    folder = build.baton_image("debug").parents[2] / "tests" / "guests"
+    machine = Machine([guest(folder, "swap", OPTIONS)] * 2, baton, "baton.rotate baton.deadline=5000", 4, cpu=CPU,
+                      reset_ends=True, extra=EXTRA)
+    with Console(machine, log) as console:
+        try:
+            outcome = console.wait_off(SECONDS)
+            judge(DEFAULTS, console.transcript, outcome)
+        except (TestFailure, ConsoleError) as failure:
+            return f"guest/swap: {str(failure).rstrip()}"
+    return None
+
+
+def flooded(baton: Path, log: Path) -> str | None:
+    """The same of the test that looks for DMA into RAM."""
+    spec = util.spec_from_file_location("flood_of_mutants", Path(__file__).with_name("flood.py"))
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.baton_image = lambda _: baton
+    try:
+        module.nothing_is_written("mmio", "emergency", log)
+    except (TestFailure, ConsoleError) as failure:
+        return f"system/flood/ram: {str(failure).rstrip()}"
+    return None
+
+
+def noticed(name: str, step: str, log: Path) -> str | None:
+    if step == "dma":
+        return flooded(mutant(name, log), log.with_suffix(".dma.log"))
+    return examined(mutant(name, log), log.with_suffix(f".{name}.log"))
+
+
+def all_noticed(log: Path) -> None:
+    log.unlink(missing_ok=True)
+    baton = mutant("", log)
+    complaint = examined(baton, log.with_suffix(".whole.log"))
+    expect(complaint is None, f"the guest complains of a Baton that leaves out nothing: {complaint}")
+    missed = []
+    names = mutations()
+    expect(len(names) > 30, f"{STEPS} shows only {len(names)} steps and parts")
+    try:
+        for name, step in names.items():
+            where = ELSEWHERE.get(name) or ELSEWHERE.get(step)
+            complaint = None if where else noticed(name, step, log)
+            if not where and complaint is None:
+                missed.append(name)
+            print(f"    without {name:<17} {where or complaint or 'NOBODY NOTICES'}", flush=True)
+    finally:
+        shutil.rmtree(build.BUILD / "mutate", ignore_errors=True)
+    expect(not missed, f"nobody notices that a handover does without {', '.join(missed)}")
+
+
+TESTS = [Test("mutate", "each step of a handover, and each part of one, is missed by a test when it is left out",
+              all_noticed, soak=True, alone=True)]
