@@ -175,6 +175,11 @@ StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
 
 Hypervisor& hypervisor() { return *reinterpret_cast<Hypervisor*>(storage); }
 
+void load_root(const Stage2& root) {
+    root.load();
+    this_cpu().vmid.store(root.vmid(), std::memory_order_relaxed);
+}
+
 void refuse_to_boot(std::string_view why) {
     log::line("panic: refusing to boot: {}", why);
     end_machine();

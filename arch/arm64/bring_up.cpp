@@ -46,7 +46,7 @@ u32 count_running() {
 void set_up_this_cpu() {
     PerCpu& self = this_cpu();
     write(hypervisor().parking_root->vtcr_el2()); // the same for every root
-    hypervisor().parking_root->load();
+    load_root(*hypervisor().parking_root);
     configure_el2(); // Stage 2 is on from here.
     tlb::alle1();    // Whatever ran here before Baton may have left translations of any VMID.
     if (auto done = hypervisor().vgic.init_cpu(self.vgic); !done) {

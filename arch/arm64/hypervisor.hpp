@@ -55,6 +55,9 @@ struct Hypervisor {
 
 Hypervisor& hypervisor();
 
+/// This CPU's next guest runs on this root (Stage2::load), and others know that it has it loaded.
+void load_root(const Stage2& root);
+
 /// Ends the boot with a sentence: what is wrong, and what to do about it.
 [[noreturn]] void refuse_to_boot(std::string_view why);
 

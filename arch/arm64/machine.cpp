@@ -9,7 +9,9 @@
 #include "arch/arm64/guest_frame.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/interrupts.hpp"
+#include "arch/arm64/panic.hpp"
 #include "arch/arm64/sleep.hpp"
+#include "hyp/log/format.hpp"
 #include "hyp/log/log.hpp"
 
 namespace baton::machine {
@@ -25,6 +27,17 @@ extern "C" [[noreturn]] void run_on_fresh_stack(u64 stack_top, void (*function)(
     volatile u64 frame[64];
     frame[depth % 64] = depth;
     return (depth < stack_size ? overflow_stack(depth + 1) : 0) + frame[depth % 64];
+}
+
+/// A CPU that is in no guest has left the guest's root (the step "root" of steps.cpp): what it
+/// walks ahead under a root that is being built would stay in its TLB.
+void expect_unused(const Stage2& root) {
+    for (const PerCpu& cpu : hypervisor().cpus) {
+        if (!root.is_retired() && cpu.vmid.load(std::memory_order_relaxed) == root.vmid()) {
+            std::array<char, 80> why;
+            panic(format(why, "CPU {} has the root loaded that is to be built anew", cpu.id));
+        }
+    }
 }
 
 /// Sleeps until this CPU's vCPU is to run. Only kicks wake it: to a parked CPU no interrupt of the
@@ -60,7 +73,7 @@ void park() { run_on_fresh_stack(reinterpret_cast<u64>(this_cpu().guest_frame())
 
 void prepare_vcpu() {
     Hypervisor& baton = hypervisor();
-    baton.current_root().load();
+    load_root(baton.current_root());
     baton.vgic.turn_on(this_cpu().vgic);
 }
 
@@ -115,6 +128,7 @@ bool prepare_memory(u32 slot, std::span<const PhysRange> memory) {
                         .devices = {baton.platform.devices.begin(), baton.platform.devices.end()},
                         .holes = {}};
     auto& root = baton.roots[slot];
+    expect_unused(*root);
     auto built = root->build(map);
     if (!built && built.error() == Error::busy && !baton.spare_roots.empty()) {
         const PhysRange tables = baton.spare_roots[baton.spare_roots.size() - 1];

@@ -33,6 +33,8 @@ struct alignas(64) PerCpu {
     u64 clean_since = 0;
     /// A kick was taken, and what it was sent for may not have been looked for yet.
     bool kicked = false;
+    /// Of the stage-2 root in its VTTBR_EL2: what another CPU may not build anew.
+    std::atomic<u8> vmid{0};
     u64 denied_accesses = 0; ///< of the guest, answered with an external abort
 
     EntryState entry_state;

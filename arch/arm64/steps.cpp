@@ -63,7 +63,7 @@ void reset_redistributor() {
 /// another one, which also invalidates its VMID everywhere. Not the next kernel's instead: a CPU
 /// that stays parked takes no part in handovers, and would keep that one for ever.
 void leave_root() {
-    hypervisor().parking_root->load();
+    load_root(*hypervisor().parking_root);
     isb(); // No walk begins at the old one any more before others hear that this CPU is idle_dead.
 }
 

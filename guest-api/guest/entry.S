@@ -117,8 +117,10 @@ enter_cpu:
     address x1, exception_vectors
     msr     vbar_el1, x1
     isb
+    mov     x1, #:abs_g0:guest_trusts_tlb
+    cbnz    x1, 1f
     tlbi    vmalle1
-    ic      iallu
+1:  ic      iallu
     dsb     nsh
     isb
     ldr     x1, =(SCTLR_RES1 | SCTLR_M_C_SA_I)

@@ -30,6 +30,7 @@ struct MPIDR_EL1 : SystemRegister<MPIDR_EL1, 3, 0, 0, 0, 5> {
     static constexpr u64 affinity_mask = 0xff'00ff'ffff;
 };
 struct TPIDR_EL1 : SystemRegister<TPIDR_EL1, 3, 0, 13, 0, 4> {};
+struct TTBR0_EL1 : SystemRegister<TTBR0_EL1, 3, 0, 2, 0, 0> {};
 struct TTBR1_EL1 : SystemRegister<TTBR1_EL1, 3, 0, 2, 0, 1> {};
 struct CONTEXTIDR_EL1 : SystemRegister<CONTEXTIDR_EL1, 3, 0, 13, 0, 1> {};
 struct TPIDR_EL0 : SystemRegister<TPIDR_EL0, 3, 3, 13, 0, 2> {};

@@ -184,6 +184,15 @@ void examine_cpus(const Generation& generation) {
     }
     require("no CPU is lost", enabled_cpus() == cpus().size());
     require("all CPUs start", start_all());
+    if (generation.number > 0) {
+        const auto number =
+            reinterpret_cast<u64 (*)()>(platform().image.begin.value + code_offset());
+        std::atomic<u32> stale;
+        run_on_all("all CPUs run the image's code",
+                   [&] { stale += number() != (generation.number & 0xffff); });
+        require("its code is that of this generation on all CPUs", stale == 0, "not on {}",
+                stale.load());
+    }
     require("all CPUs are online", status_now().online == cpus().size(), "{}", status_now().online);
 }
 

@@ -13,6 +13,7 @@
 //   light         fills and looks at no registers, routes and silence: for many swaps
 //   dump          prints the registers of the last generation's CPUs as they entered, and which of
 //                 them the generation before had filled
+//   idle          every second generation starts no AP and resets at once
 //   bare, state=ADDRESS
 
 #include "guest-api/guest/gic.hpp"
@@ -126,7 +127,7 @@ Mode mode_of(const Cpu& cpu, u64 number) {
 template <class Turn>
 [[noreturn]] void until_reset(const Turn& turn) {
     ready++;
-    wait_until(patience(), [&] {
+    wait_until(4 * patience(), [&] { // the caller waits for all others first
         turn();
         return false;
     });
@@ -214,6 +215,14 @@ void guest_main() {
           this_cpu().index, enabled_cpus(), platform().image.begin.value);
     examine_image(generation);
     examine_time(generation);
+    if (option("idle") && number % 2 != 0 && number != last) {
+        generation.caller = generation.other_caller = this_cpu().mpidr;
+        generation.left_at = now();
+        generation.seal();
+        (void)psci::system_reset();
+        check("SYSTEM_RESET does not return", false);
+        return;
+    }
     examine_machine(generation);
     generation.failed += failures();
     if (number == last) {

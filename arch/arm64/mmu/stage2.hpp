@@ -53,6 +53,9 @@ class Stage2 {
     /// guest's before this: a walk made ahead from the last one's would stay under this VMID.
     void load() const;
 
+    u8 vmid() const { return vmid_; }
+    bool is_retired() const { return retired_; } ///< emptied
+
     Bits<VTTBR_EL2> vttbr_el2() const;
     Bits<VTCR_EL2> vtcr_el2() const { return table_.format().vtcr_el2(); }
 
