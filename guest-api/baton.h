@@ -212,7 +212,7 @@ struct baton_status {
     baton_u32 cpus;   /* of the VM */
     baton_u32 online; /* in the guest, or on their way in or out */
     baton_u32 parked; /* off: PSCI CPU_ON starts them */
-    baton_u32 lost;   /* missed a handover's deadline: never run again */
+    baton_u32 lost;   /* missed a handover's deadline, or never came up: not to be had */
 
     baton_u64 slot_size;    /* bytes of each of the two slots */
     baton_u64 running_slot; /* address of the one that the running kernel was started in */

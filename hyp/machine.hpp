@@ -73,7 +73,7 @@ std::byte* bytes(PhysAddr address);
 /// SMCCC_ARCH_FEATURES of the firmware for a mitigation that only it can carry out: negative where
 /// it does not know `function`.
 i32 firmware_feature(u32 function);
-/// Carries such a mitigation out.
-void firmware_workaround(u32 function);
+/// Carries such a mitigation out. @param argument W1, which WORKAROUND_2 has: 1 on, 0 off
+void firmware_workaround(u32 function, u32 argument);
 
 } // namespace baton::machine

@@ -25,6 +25,8 @@ leave_el2:
     mrs     x9, sctlr_el2
     mov     x10, #(1 << 0 | 1 << 2)
     bic     x9, x9, x10
+    // A loader that came with its MMU on has no tables any more.
+    bic     x24, x24, x10
     bic     x9, x9, #(1 << 12)
     dsb     sy                      // what this CPU wrote is seen by those that still have caches on
     msr     sctlr_el2, x9

@@ -10,6 +10,7 @@
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/interrupts.hpp"
 #include "arch/arm64/sleep.hpp"
+#include "hyp/log/log.hpp"
 #include "hyp/machine.hpp"
 
 #include <cstring>
@@ -27,7 +28,12 @@ constexpr u64 poll_us = 20;
 const El2Controls& give_back_cpu() {
     PerCpu& self = this_cpu();
     hypervisor().vgic.give_back_cpu(self.vgic);
+    // No walk starts at what the firmware left in VTTBR_EL2, which may be anything.
+    write(read<HCR_EL2>().without(HCR_EL2::VM));
+    isb();
     self.entry_state.restore();
+    // Its interface is not touched any more once a Redistributor sleeps.
+    hypervisor().vgic.sleep_again(self.vgic);
     return self.el2_controls;
 }
 
@@ -57,7 +63,8 @@ bool has_gone(const PerCpu& cpu) {
     return words[1] != 0;
 }
 
-bool wait_until_gone(const PerCpu& cpu, Deadline deadline) {
+bool wait_until_gone(const PerCpu& cpu) {
+    const Deadline deadline = Deadline::in_ms(hypervisor().options.deadline_ms);
     while (!has_gone(cpu)) {
         if (deadline.passed()) {
             return false;
@@ -67,7 +74,8 @@ bool wait_until_gone(const PerCpu& cpu, Deadline deadline) {
     return true;
 }
 
-/// All others go at once. @return false: some did not
+/// All others go at once; the deadline is for each after the one before it. No guest has the
+/// console any more. @return false: some did not go
 bool send_off_others(const StagedImage& image) {
     Hypervisor& baton = hypervisor();
     if (baton.spin_table) {
@@ -75,10 +83,13 @@ bool send_off_others(const StagedImage& image) {
     }
     baton.departing.store(true, std::memory_order_release); // with the spin table
     gic::kick_all_others();
-    const Deadline deadline = Deadline::in_ms(baton.options.deadline_ms);
     bool all = true;
     for (const PerCpu& cpu : baton.cpus) {
-        if (&cpu != &this_cpu() && machine::is_up(cpu.id) && !wait_until_gone(cpu, deadline)) {
+        if (&cpu != &this_cpu() && machine::is_up(cpu.id) && !wait_until_gone(cpu)) {
+            log::line(
+                "CPU {} did not go within {} ms: the next image gets neither it nor Baton's memory",
+                cpu.id, baton.options.deadline_ms);
+            log::flush();
             ImageStore::disable_cpu(image, cpu.id);
             all = false;
         }

@@ -31,8 +31,8 @@ using Matrices = Group<SMCR_EL2>;
 using MoreControls = Group<HCRX_EL2>;
 using FineTraps = Group<HFGRTR_EL2, HFGWTR_EL2, HFGITR_EL2, HDFGRTR_EL2, HDFGWTR_EL2>;
 /// ICC_IGRPEN1_EL1 last: the rest changes while nothing is signalled.
-using Interrupts = Group<ICC_PMR_EL1, ICC_BPR1_EL1, ICC_CTLR_EL1, ICH_VMCR_EL2, ICH_HCR_EL2,
-                         ICC_SRE_EL1, ICC_IGRPEN1_EL1>;
+using Interrupts =
+    Group<ICC_PMR_EL1, ICC_BPR1_EL1, ICC_CTLR_EL1, ICH_VMCR_EL2, ICH_HCR_EL2, ICC_IGRPEN1_EL1>;
 
 struct Features {
     u64 pmu = ID_AA64DFR0_EL1::pmu_version(read<ID_AA64DFR0_EL1>());
@@ -89,7 +89,8 @@ void EntryState::restore() const {
     for_each_group([&](auto group) { at = group.restore(at); });
     isb(); // What the two below would make trap has been written.
     write_raw<CPTR_EL2>(first[0]);
-    write_raw<ICC_SRE_EL2>(first[1]);
+    // SRE stays: going from 1 to 0 is UNPREDICTABLE where legacy operation exists (IHI 0069, 12.2).
+    write_raw<ICC_SRE_EL2>(first[1] | ICC_SRE_EL2::SRE.value);
     isb();
 }
 

@@ -148,6 +148,6 @@ i32 firmware_feature(u32 function) {
     return static_cast<i32>(firmware::call(SMCCC_ARCH_FEATURES, function));
 }
 
-void firmware_workaround(u32 function) { firmware::call(function); }
+void firmware_workaround(u32 function, u32 argument) { firmware::call(function, argument); }
 
 } // namespace baton::machine

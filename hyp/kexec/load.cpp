@@ -62,7 +62,7 @@ Result<> Load::check(Kexec kexec, std::span<const Piece> pieces) {
 }
 
 Result<> Load::copy(u64 id, u64 piece, u64 offset, PhysRange chunk) {
-    if (progress_.state == State::none || id != progress_.id) {
+    if (!is_current(id)) {
         return std::unexpected(Error::stale);
     }
     if (piece >= parts_.size() || offset >= parts_[piece].piece.size || chunk.empty() ||
@@ -105,6 +105,7 @@ Result<> Load::place_kernel(PhysRange chunk) {
     std::array<std::byte, image_header_size> bytes{};
     const std::span header{bytes.data(), std::min<usize>(chunk.size, bytes.size())};
     std::memcpy(header.data(), machine::bytes(chunk.begin), header.size());
+    needed_ = limit; // if it is the header that is beyond all measure
     const auto info = parse_image(header, file_size, store_.granules());
     if (!info) {
         return std::unexpected(info.error());

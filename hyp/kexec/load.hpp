@@ -72,6 +72,8 @@ class Load {
     /// Errors: stale.
     Result<> drop(u64 id);
 
+    /// Is there a load of this id?
+    bool is_current(u64 id) const { return progress_.state != State::none && progress_.id == id; }
     u64 needed() const { return needed_; }
     u64 missing() const { return progress_.size - progress_.done; }
 
@@ -105,7 +107,8 @@ class Load {
     usize part_ = 0;    ///< the one that is being copied
     u64 part_done_ = 0; ///< bytes of it
     std::optional<SlotPlacement> place_;
-    std::array<char, 4 * (max_command_line + 1)> texts_{};
+    /// A command line, and arguments for as many modules as there can be with any.
+    std::array<char, (max_pieces / 2) * max_command_line> texts_{};
     Sha256 digest_;
     std::array<std::byte, 64> seed_{};
     bool seeded_ = false;

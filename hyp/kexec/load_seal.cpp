@@ -16,7 +16,7 @@ constexpr u64 publish_at_once = 4 * MiB;
 } // namespace
 
 Result<u64> Load::seal(u64 id, const Seal& request) {
-    if (progress_.state == State::none || id != progress_.id) {
+    if (!is_current(id)) {
         return std::unexpected(Error::stale);
     }
     if (progress_.state == State::copying) {

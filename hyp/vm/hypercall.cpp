@@ -95,6 +95,9 @@ CallResult begin(Vm& vm, const GuestCall& call) {
 }
 
 CallResult copy(Vm& vm, const GuestCall& call) {
+    if (!vm.load().is_current(call.argument(0))) {
+        return refusal(Error::stale);
+    }
     const u64 size = call.argument(4);
     const auto chunk = guest_ram(call.argument(3), std::min<u64>(size, BATON_MAX_CHUNK));
     if (!chunk) {
@@ -106,6 +109,9 @@ CallResult copy(Vm& vm, const GuestCall& call) {
 }
 
 CallResult seal(Vm& vm, const GuestCall& call) {
+    if (!vm.load().is_current(call.argument(0))) {
+        return refusal(Error::stale);
+    }
     Load::Seal request{};
     if (vm.load().wants_seal_request()) {
         const auto read = read_struct<baton_seal>(call.argument(1), call.argument(2));

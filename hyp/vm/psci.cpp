@@ -126,7 +126,7 @@ CallStatus system_reset2(Vm& vm, const GuestCall& call) {
     default:
         return INVALID_PARAMETERS;
     }
-    switch (vm.exec(call.argument(1))) {
+    switch (vm.exec_when_free(call.argument(1))) {
     case Error::stale:
         return INVALID_PARAMETERS;
     default:

@@ -48,7 +48,7 @@ CallResult guest_call(Vm& vm, const GuestCall& call) {
         break;
     }
     if (is_workaround(call.function) && machine::firmware_feature(call.function) >= 0) {
-        machine::firmware_workaround(call.function);
+        machine::firmware_workaround(call.function, static_cast<u32>(call.argument(0)));
         return {0};
     }
     return hypercall(vm, call);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/machine.hpp"
 #include "hyp/vm/abi_answer.hpp"
 #include "hyp/vm/guest_ram.hpp"
 
@@ -9,6 +10,10 @@ void count_cpus(Vm& vm, baton_status& status) {
     const Lifecycle& lifecycle = vm.lifecycle();
     status.cpus = static_cast<u32>(lifecycle.cpu_count());
     for (u32 i = 0; i < lifecycle.cpu_count(); i++) {
+        if (!machine::is_up(CpuId{i})) {
+            status.lost++;
+            continue;
+        }
         switch (lifecycle.state(CpuId{i})) {
         case State::idle_dead:
         case State::claimed:

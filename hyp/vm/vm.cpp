@@ -36,24 +36,34 @@ void Vm::publish_status() {
     image_status_.publish({.load = load_->progress(), .running_slot = images_.running_slot()});
 }
 
-/// Waits for the other CPU, which has the claim for no longer than a call takes. False: a handover
-/// takes this CPU along.
-bool Vm::await_images() {
-    const Machine& machine = *setup_.machine;
+/// Claims the images for a reset. Another CPU has the claim for no longer than a call takes; if a
+/// handover takes this CPU along, it does not come back.
+void Vm::await_images() {
+    constexpr u64 patience_s = 10;
+    Machine& machine = *setup_.machine;
     const u64 poll = machine.frequency() / 20'000;
+    const u64 deadline = machine.now() + patience_s * machine.frequency();
     while (!claim_images()) {
         if (lifecycle_->handover_wanted()) {
-            return false;
+            follow(lifecycle_->join());
+            machine::park();
         }
-        setup_.machine->wait(machine.now() + poll);
+        if (machine.now() >= deadline) {
+            log::line("warning: a CPU has been staging an image for {} s: reset", patience_s);
+            machine::reset();
+        }
+        machine.wait(machine.now() + poll);
     }
-    return true;
 }
 
-Error Vm::exec(u64 id) {
-    if (!claim_images()) {
-        return Error::busy;
-    }
+Error Vm::exec(u64 id) { return claim_images() ? exec_claimed(id) : Error::busy; }
+
+Error Vm::exec_when_free(u64 id) {
+    await_images();
+    return exec_claimed(id);
+}
+
+Error Vm::exec_claimed(u64 id) {
     const auto& staged = images_.staged();
     if (staged && (id == 0 || id == staged->id)) {
         hand_over();
@@ -64,10 +74,7 @@ Error Vm::exec(u64 id) {
 }
 
 void Vm::restart() {
-    if (!await_images()) {
-        follow(lifecycle_->join());
-        machine::park();
-    }
+    await_images();
     if (!images_.staged()) {
         stage_in_turn();
     }

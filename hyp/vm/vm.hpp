@@ -47,6 +47,8 @@ class Vm {
     /// Enters the staged image if it is the one of that id, or whichever it is if that is 0.
     /// Returns only if it was refused: nothing_staged, stale, busy.
     Error exec(u64 id);
+    /// The same as a reset does it: while another CPU stages, it waits. Never busy.
+    Error exec_when_free(u64 id);
 
     /// The claim to what is staged, for a CPU of the running kernel: until it gives the claim back,
     /// no handover begins. False: another CPU has it, or a handover takes this CPU along.
@@ -94,7 +96,8 @@ class Vm {
 
   private:
     void stage_in_turn();
-    bool await_images();
+    void await_images();
+    Error exec_claimed(u64 id);
     void publish_status();
     [[noreturn]] void hand_over();
     [[noreturn]] void enter_next_kernel();

@@ -168,6 +168,8 @@ class BasicVgic {
         cpu.interface_.hardware().give_back();
         cpu.redistributor_.give_back();
     }
+    /// On the CPU itself, after all else of the GIC.
+    void sleep_again(Cpu& cpu) { cpu.redistributor_.sleep_again(); }
     /// The last CPU, before its own part.
     void give_back_distributor() { distributor_.give_back(); }
 

@@ -97,10 +97,8 @@ class Distributor {
             reset_bank<Machine>(range_.begin, n);
         }
         (void)writes_done();
-        // ARE changes while both groups are off (12.9.4).
-        frame_.write(Gicd32::CTLR, control_at_entry_ & ~all_groups);
-        (void)writes_done();
-        frame_.write(Gicd32::CTLR, control_at_entry_);
+        // ARE stays: it must not go from 1 to 0 (12.9.4).
+        frame_.write(Gicd32::CTLR, control_at_entry_ | gicd_ctlr::ARE);
     }
 
     PhysRange range() const { return range_; }

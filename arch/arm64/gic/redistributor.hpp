@@ -67,6 +67,10 @@ class Redistributor {
         reset_bank<Machine>(sgi_frame_, 0);
         (void)writes_done();
         frame_.write(Gicr32::CTLR, control_at_entry_ & ~gicr_ctlr::EnableLPIs);
+    }
+
+    /// If `bring_up` found it so. From here on the CPU interface is not touched (11.1).
+    void sleep_again() {
         if ((waker_at_entry_ & gicr_waker::ProcessorSleep) != 0) {
             frame_.write(Gicr32::WAKER, frame_.read(Gicr32::WAKER) | gicr_waker::ProcessorSleep);
             (void)Machine::poll(
