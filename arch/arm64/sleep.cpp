@@ -2,6 +2,7 @@
 #include "arch/arm64/sleep.hpp"
 
 #include "arch/arm64/barrier.hpp"
+#include "arch/arm64/marks.hpp"
 
 namespace baton::arm64 {
 
@@ -17,6 +18,7 @@ void sleep_until(Deadline deadline) {
 void sleep() {
     dsb_sy(); // What others wait for is visible before this CPU stops (Arm ARM D1.6.2).
     wfi();
+    mark<MARK_WOKEN>();
 }
 
 } // namespace baton::arm64

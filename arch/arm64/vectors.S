@@ -6,6 +6,7 @@
 // its own in case the cause is the stack.
 
 #include "arch/arm64/asm_offsets.hpp"
+#include "arch/arm64/mark_numbers.hpp"
 
 .macro store_general_registers
     stp     x0, x1, [sp, #0]
@@ -29,6 +30,9 @@
 // A guest's exception: `handler` gets the frame, then the guest goes on.
 .macro guest_exception handler
     .balign 128
+    .ifc \handler, handle_guest_irq
+    hint    #MARK_WOKEN
+    .endif
     sub     sp, sp, #GUEST_FRAME_SIZE
     store_general_registers
     mov     x0, sp

@@ -4,6 +4,7 @@
 // others from PSCI CPU_ON (x0 = their Cpu). Both with the MMU off, so before it is on an AP reads
 // no memory at all: what it needs comes in registers, and its table walks are cacheable.
 
+#include "arch/arm64/mark_numbers.hpp"
 #include "guest-api/guest/layout.hpp"
 
 #define SCTLR_RES1 0x30d00800
@@ -55,6 +56,7 @@
     .text
 
 function boot_entry
+    hint    #MARK_END
     read_entry_state
 
     address x1, guest_bss_begin

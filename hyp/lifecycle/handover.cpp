@@ -17,6 +17,7 @@
 // In the serial walk the boot CPU tells one AP after another and waits for each.
 
 #include "hyp/lifecycle/lifecycle.hpp"
+#include "hyp/lifecycle/marks.hpp"
 
 namespace baton {
 
@@ -38,10 +39,10 @@ Next Lifecycle::exec() {
 void Lifecycle::lead(Cpu& self, u64 handover) {
     // Phase 1, drain: every CPU out of the guest, all at once.
     tell_aps(handover, Stage::drain);
-    phases_.kicked.set(machine_.now());
+    reach(phases_.kicked);
     run(self, Stage::drain);
     await_aps(self, handover, Stage::drain);
-    phases_.gathered.set(machine_.now());
+    reach(phases_.gathered);
 
     // Phase 2, gather: this CPU alone, for the whole VM. Lost APs come first, because they could
     // still undo what follows.
@@ -49,13 +50,13 @@ void Lifecycle::lead(Cpu& self, u64 handover) {
         machine_.fence_lost({lost_.begin(), lost_.size()});
     }
     run(self, Stage::gather);
-    phases_.switched.set(machine_.now());
+    reach(phases_.switched);
 
     // Phase 3, take down: every CPU for itself. The next kernel does not wait for the APs.
     tell_aps(handover, Stage::take_down);
     run(self, Stage::take_down);
     await_aps(self, handover, Stage::take_down);
-    phases_.taken_down.set(machine_.now());
+    reach(phases_.taken_down);
 
     // Relaxed: the gate's release follows, and no other CPU changes the word of a boot CPU.
     self.standing.store({.epoch = handover, .state = State::online}, std::memory_order_relaxed);
@@ -72,6 +73,7 @@ void Lifecycle::follow(Cpu& self, u64 handover) {
         return; // lost: the boot CPU has gone on without this CPU, and so must everyone
     }
     self.trace.arrived.set(machine_.now());
+    marks::arrival_sent();
     if (gate_.arrive(handover) || serial_) {
         machine_.kick(boot_cpu());
     }
@@ -82,6 +84,7 @@ void Lifecycle::follow(Cpu& self, u64 handover) {
     await_order(self, handover, Stage::take_down);
     run(self, Stage::take_down);
     self.trace.dead.set(machine_.now());
+    marks::arrival_sent();
     become_idle_dead(self);
     if (serial_) {
         machine_.kick(boot_cpu());
@@ -97,12 +100,18 @@ Next Lifecycle::join() {
     return Next::park;
 }
 
+void Lifecycle::reach(Stamp& milestone) {
+    milestone.set(machine_.now());
+    marks::phase();
+}
+
 void Lifecycle::run(Cpu& self, Stage stage) {
     for (usize row = 0; row < steps_.size(); row++) {
         if (steps_[row].stage == stage) {
             self.trace.steps[row].begin.set(machine_.now());
             steps_[row].teardown(machine_);
             self.trace.steps[row].end.set(machine_.now());
+            marks::step();
         }
     }
 }

@@ -109,7 +109,7 @@ class Lifecycle {
     Next join();
 
     /// The boot CPU says that it is about to enter the next kernel; the trace ends here.
-    void entering() { phases_.entered.set(machine_.now()); }
+    void entering() { reach(phases_.entered); }
 
     /// Called by an online CPU before it reuses what the last kernel ran on (its slot, its stage-2
     /// root), by one at a time: waits until each CPU that left it is idle_dead, since phase 3 may
@@ -159,6 +159,7 @@ class Lifecycle {
     void lead(Cpu& self, u64 handover);
     void follow(Cpu& self, u64 handover);
     void run(Cpu& self, Stage stage);
+    void reach(Stamp& milestone);
 
     // rendezvous.cpp: the boot CPU's side, then an AP's.
     void tell_aps(u64 handover, Stage stage);

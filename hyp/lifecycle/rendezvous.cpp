@@ -3,6 +3,7 @@
 // How the boot CPU and its APs meet: orders down, arrivals up, and what happens at the deadline.
 
 #include "hyp/lifecycle/lifecycle.hpp"
+#include "hyp/lifecycle/marks.hpp"
 
 namespace baton {
 namespace {
@@ -18,6 +19,7 @@ constexpr u64 order(u64 handover, Stage stage) {
 /// The parallel walk tells all APs with one store and one kick; the serial walk none as yet.
 void Lifecycle::tell_aps(u64 handover, Stage stage) {
     if (!serial_) {
+        marks::order_sent();
         // Release: the order brings the boot CPU's name; that of phase 3 brings phase 2 as well.
         told_all_.store(order(handover, stage), std::memory_order_release);
         machine_.kick_all_others();
@@ -43,6 +45,7 @@ void Lifecycle::await_aps(Cpu& self, u64 handover, Stage stage) {
         }
     } else if (stage == Stage::drain) {
         const auto all_arrived = [this] { return gate_.load().count == 1; };
+        marks::wait();
         if (!wait_until(all_arrived, in(deadline_))) {
             for (Cpu& ap : cpus_) {
                 if (&ap != &self) {
@@ -50,6 +53,7 @@ void Lifecycle::await_aps(Cpu& self, u64 handover, Stage stage) {
                 }
             }
         }
+        marks::arrival_taken();
     }
 }
 
@@ -64,11 +68,14 @@ void Lifecycle::await_ap(Cpu& ap, u64 handover, Stage stage) {
     if (stage_is_over()) {
         return;
     }
+    marks::order_sent();
     ap.told.store(order(handover, stage), std::memory_order_release); // as in tell_aps
     machine_.kick(id(ap));
+    marks::wait();
     if (!wait_until(stage_is_over, in(deadline_), poll_) && stage == Stage::drain) {
         mark_lost(ap, handover);
     }
+    marks::arrival_taken();
 }
 
 /// The boot CPU's half of the race at the deadline; `leave_guest` is the AP's.
@@ -113,9 +120,11 @@ void Lifecycle::await_order(Cpu& self, u64 handover, Stage stage) {
     const std::atomic<u64>& told = serial_ ? self.told : told_all_;
     const u64 wanted = order(handover, stage);
     const auto is_told = [&] { return told.load(std::memory_order_acquire) >= wanted; };
+    marks::wait();
     if (!wait_until(is_told, in(patience_))) {
         machine_.abandoned_by(boot_cpu());
     }
+    marks::order_taken();
 }
 
 } // namespace baton

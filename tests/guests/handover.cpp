@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// What tools/bench measures handovers with: each generation starts all CPUs, which sleep, stages
+// itself anew and calls SYSTEM_RESET from the same CPU. Its initrd is the image as it was built.
+// Options:
+//   handovers=N   the last generation; the first is 0
+//   state=ADDRESS
+
+#include "arch/arm64/marks.hpp"
+#include "guest-api/guest/psci.hpp"
+#include "guest-api/guest/successor.hpp"
+#include "tests/guests/generation.hpp"
+
+namespace baton::guest {
+namespace {
+
+std::span<const std::byte> pristine() {
+    const PhysRange initrd = platform().initrd.value_or(PhysRange{});
+    return {reinterpret_cast<const std::byte*>(initrd.begin.value),
+            static_cast<usize>(initrd.size)};
+}
+
+} // namespace
+
+void guest_main() {
+    Generation& generation = this_generation();
+    require("all CPUs start", start_all());
+    require("all CPUs are online", status_now().online == cpus().size(), "{}", status_now().online);
+    generation.failed += failures();
+    if (generation.number == option_number("handovers", 1)) {
+        check("every generation had all CPUs", generation.failed == 0);
+        return;
+    }
+    const CallResult staged = stage({pristine(), pristine(), platform().bootargs});
+    if (!check("the successor is staged", staged.status() == BATON_OK, "{}", staged.status())) {
+        end();
+    }
+    generation.seal();
+    mask_interrupts();
+    arm64::mark<MARK_START>();
+    (void)psci::system_reset();
+    check("SYSTEM_RESET does not return", false);
+}
+
+} // namespace baton::guest

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A plugin for QEMU's TCG: the critical path of each handover, in instructions.
+ *
+ * Every vCPU has a Lamport clock that counts the instructions it executes. Who waits stands still:
+ * what he takes in the end he takes at the sender's time, if that is later than his own. So the
+ * clock of the boot CPU at the next kernel's first instruction is the longest chain of work,
+ * however the emulator has scheduled its threads. The marks are those of
+ * arch/arm64/mark_numbers.hpp.
+ *
+ * Writes a line of JSON for each handover to the file of the argument out=FILE when QEMU ends:
+ *   cpu          the one that led
+ *   phases       its clock at each of its phase marks
+ *   steps        its clock after each of its steps
+ *   end          its clock at the next kernel's first instruction
+ *   awake        how many of the waits on all CPUs were over before their CPU slept: what a wake-up
+ * costs is missing there followers    how many other CPUs took an order follower_steps  the latest
+ * clock of any of them after each of its steps
+ */
+#include "arch/arm64/mark_numbers.hpp"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is used of QEMU's plugin API, version 4; Debian ships no header. */
+struct qemu_plugin_scoreboard;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+typedef uint64_t plugin_id;
+typedef struct {
+    struct qemu_plugin_scoreboard* score;
+    size_t offset;
+} plugin_u64;
+enum { ADD_U64 = 0 };
+enum { NO_REGISTERS = 0 };
+typedef void (*vcpu_callback)(unsigned vcpu, void* data);
+struct qemu_plugin_scoreboard* qemu_plugin_scoreboard_new(size_t size);
+uint64_t qemu_plugin_u64_get(plugin_u64 entry, unsigned vcpu);
+void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
+                                           void (*callback)(plugin_id, struct qemu_plugin_tb*));
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb* tb);
+struct qemu_plugin_insn* qemu_plugin_tb_get_insn(const struct qemu_plugin_tb* tb, size_t index);
+size_t qemu_plugin_insn_data(const struct qemu_plugin_insn* insn, void* to, size_t size);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn* insn, vcpu_callback callback,
+                                            int registers, void* data);
+void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn* insn,
+                                                         int operation, plugin_u64 entry,
+                                                         uint64_t operand);
+void qemu_plugin_register_atexit_cb(plugin_id id, void (*callback)(plugin_id, void*), void* data);
+
+#define EXPORT __attribute__((visibility("default")))
+EXPORT int qemu_plugin_version = 4;
+
+enum { MAX_CPUS = 512, MAX_MARKS = 64, MAX_HANDOVERS = 64 };
+
+/* One vCPU's clock in one handover. It stands at `frozen` while the vCPU waits. */
+struct clock {
+    uint64_t handover; /* 0: in none yet */
+    bool waiting;
+    bool slept;
+    uint64_t frozen;
+    uint64_t base; /* the count of instructions that the clock's 0, or the last wake-up, was at */
+    unsigned steps;
+} __attribute__((aligned(128)));
+
+struct handover {
+    unsigned cpu;
+    unsigned phase_count;
+    uint64_t phases[MAX_MARKS];
+    unsigned step_count;
+    uint64_t steps[MAX_MARKS];
+    uint64_t end;
+    atomic_uint followers;
+    atomic_uint awake;
+    _Atomic uint64_t follower_steps[MAX_MARKS];
+    _Atomic uint64_t order_sent;
+    _Atomic uint64_t arrival_sent;
+};
+
+static plugin_u64 counts;
+static struct clock clocks[MAX_CPUS];
+static struct handover handovers[MAX_HANDOVERS + 1]; /* from 1 */
+static _Atomic uint64_t current;
+static FILE* out;
+
+static void raise_to(_Atomic uint64_t* value, uint64_t wanted) {
+    uint64_t seen = atomic_load(value);
+    while (seen < wanted && !atomic_compare_exchange_weak(value, &seen, wanted)) {
+    }
+}
+
+static uint64_t now(const struct clock* clock, uint64_t count) {
+    return clock->frozen + count - clock->base;
+}
+
+static void start(unsigned vcpu, uint64_t count) {
+    const uint64_t number = atomic_load(&current) + 1;
+    if (number <= MAX_HANDOVERS) {
+        handovers[number].cpu = vcpu;
+        clocks[vcpu] = (struct clock){.handover = number, .base = count};
+        atomic_store(&current, number);
+    }
+}
+
+static void take(struct handover* handover, struct clock* clock, uint64_t sent) {
+    if (!clock->waiting) {
+        return;
+    }
+    atomic_fetch_add(&handover->awake, clock->slept ? 0 : 1);
+    clock->frozen = clock->frozen > sent ? clock->frozen : sent;
+    clock->waiting = false;
+}
+
+static void mark(unsigned vcpu, void* data) {
+    const uintptr_t number = (uintptr_t)data;
+    const uint64_t count = qemu_plugin_u64_get(counts, vcpu);
+    if (number == MARK_START) {
+        start(vcpu, count);
+        return;
+    }
+    const uint64_t at = atomic_load(&current);
+    if (at == 0 || vcpu >= MAX_CPUS) {
+        return;
+    }
+    struct handover* const handover = &handovers[at];
+    struct clock* const clock = &clocks[vcpu];
+    const bool leads = vcpu == handover->cpu;
+    if (leads && handover->end != 0) {
+        return;
+    }
+    if (clock->handover != at) {
+        /* Every other CPU waits for an order from the start on. */
+        *clock = (struct clock){.handover = at, .waiting = true, .base = count};
+    }
+    switch (number) {
+    case MARK_END:
+        handover->end = leads ? now(clock, count) : 0;
+        break;
+    case MARK_PHASE:
+        if (leads && handover->phase_count < MAX_MARKS) {
+            handover->phases[handover->phase_count++] = now(clock, count);
+        }
+        break;
+    case MARK_STEP:
+        if (leads && handover->step_count < MAX_MARKS) {
+            handover->steps[handover->step_count++] = now(clock, count);
+        } else if (!leads && clock->steps < MAX_MARKS) {
+            raise_to(&handover->follower_steps[clock->steps++], now(clock, count));
+        }
+        break;
+    case MARK_WAIT:
+        if (!clock->waiting) {
+            clock->frozen = now(clock, count);
+            clock->waiting = true;
+            clock->slept = false;
+            clock->base = count;
+        }
+        break;
+    case MARK_WOKEN:
+        if (clock->waiting) {
+            clock->base = count;
+            clock->slept = true;
+        }
+        break;
+    case MARK_ORDER_SENT:
+        raise_to(&handover->order_sent, now(clock, count));
+        break;
+    case MARK_ORDER_TAKEN:
+        if (clock->steps == 0) {
+            atomic_fetch_add(&handover->followers, 1);
+        }
+        take(handover, clock, atomic_load(&handover->order_sent));
+        break;
+    case MARK_ARRIVAL_SENT:
+        raise_to(&handover->arrival_sent, now(clock, count));
+        break;
+    case MARK_ARRIVAL_TAKEN:
+        take(handover, clock, atomic_load(&handover->arrival_sent));
+        break;
+    default:
+        break;
+    }
+}
+
+static void translated(plugin_id id, struct qemu_plugin_tb* tb) {
+    (void)id;
+    const size_t length = qemu_plugin_tb_n_insns(tb);
+    for (size_t i = 0; i < length; i++) {
+        struct qemu_plugin_insn* const insn = qemu_plugin_tb_get_insn(tb, i);
+        uint32_t code = 0;
+        qemu_plugin_insn_data(insn, &code, sizeof code);
+        qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, ADD_U64, counts, 1);
+        const uint32_t hint = code >> 5 & 0x7f;
+        if ((code & 0xfffff01f) == 0xd503201f && hint >= MARK_START && hint <= MARK_ARRIVAL_TAKEN) {
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, mark, NO_REGISTERS,
+                                                   (void*)(uintptr_t)hint);
+        }
+    }
+}
+
+static void print_list(const char* name, const uint64_t* values, unsigned count) {
+    fprintf(out, ", \"%s\": [", name);
+    for (unsigned i = 0; i < count; i++) {
+        fprintf(out, "%s%llu", i == 0 ? "" : ", ", (unsigned long long)values[i]);
+    }
+    fprintf(out, "]");
+}
+
+static void finish(plugin_id id, void* data) {
+    (void)id, (void)data;
+    for (uint64_t number = 1; number <= atomic_load(&current); number++) {
+        struct handover* const handover = &handovers[number];
+        uint64_t latest[MAX_MARKS];
+        unsigned steps = 0;
+        while (steps < MAX_MARKS &&
+               (latest[steps] = atomic_load(&handover->follower_steps[steps])) != 0) {
+            steps++;
+        }
+        fprintf(out, "{\"cpu\": %u, \"end\": %llu, \"followers\": %u, \"awake\": %u", handover->cpu,
+                (unsigned long long)handover->end, atomic_load(&handover->followers),
+                atomic_load(&handover->awake));
+        print_list("phases", handover->phases, handover->phase_count);
+        print_list("steps", handover->steps, handover->step_count);
+        print_list("follower_steps", latest, steps);
+        fprintf(out, "}\n");
+    }
+    fclose(out);
+}
+
+EXPORT int qemu_plugin_install(plugin_id id, const void* info, int argc, char** argv) {
+    (void)info;
+    const char* const option = "out=";
+    if (argc != 1 || strncmp(argv[0], option, strlen(option)) != 0 ||
+        (out = fopen(argv[0] + strlen(option), "w")) == NULL) {
+        fprintf(stderr,
+                "critical_path: the one argument is out=FILE, a file that can be written\n");
+        return 1;
+    }
+    counts = (plugin_u64){qemu_plugin_scoreboard_new(sizeof(uint64_t)), 0};
+    qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+    qemu_plugin_register_atexit_cb(id, finish, NULL);
+    return 0;
+}
