@@ -20,6 +20,17 @@ std::span<const std::byte> pristine() {
             static_cast<usize>(initrd.size)};
 }
 
+/// For tools/bench, which knows them by their order.
+void print_steps() {
+    baton_trace trace{};
+    (void)hypercall_into(BATON_TRACE, trace);
+    print("guest: steps:");
+    for (u32 i = 0; i < trace.step_count; i++) {
+        print(" {}", std::string_view{trace.steps[i].name});
+    }
+    print("\n");
+}
+
 } // namespace
 
 void guest_main() {
@@ -29,6 +40,7 @@ void guest_main() {
     generation.failed += failures();
     if (generation.number == option_number("handovers", 1)) {
         check("every generation had all CPUs", generation.failed == 0);
+        print_steps();
         return;
     }
     const CallResult staged = stage({pristine(), pristine(), platform().bootargs});

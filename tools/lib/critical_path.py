@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+What a handover costs in instructions, of a release build under a bare-metal guest whose CPUs sleep:
+the longest chain of work (counted by our plugin, tools/lib/plugin), and the work of all CPUs together (the clock of
+QEMU's -icount, which ticks once an instruction of any CPU). Both are the same in every run on any machine.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import plugin
+from build import BUILD, HYPERVISOR, baton_image
+from console import Console
+from errors import Status, Stop
+from machine import Guest, Machine
+from paths import ROOT, private_write
+from report import handovers
+
+BUDGET = ROOT / "tests" / "bench" / "budget.toml"
+BUDGET_HEAD = """\
+# SPDX-License-Identifier: BSD-2-Clause
+# What a handover may cost in instructions, by the number of CPUs: `tools/test bench` fails when one grows by more than
+# 5 %. Written by `tools/bench --accept`.
+"""
+GROWTH = 0.05
+GUEST = "tests/guests/handover.img"
+HANDOVERS = 3
+# With which QEMU's clock ticks once an instruction.
+ICOUNT = ["-icount", "shift=0,sleep=off"]
+ICOUNT_CPU = "cortex-a76,cntfrq=1000000000"
+# How often a count is taken until no CPU was too quick to sleep: what a wake-up costs is missing in that one.
+ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    path: plugin.CriticalPath
+    steps: tuple[str, ...]
+    work: int
+
+
+def machine(cpus: int, **more) -> Machine:
+    baton = baton_image("release", HYPERVISOR, GUEST)
+    image = BUILD / "release" / GUEST
+    options = f"baton.report baton.deadline=20000 baton.slot=16M {more.pop('baton', '')}".strip()
+    guest = Guest(image, image, f"handovers={HANDOVERS}")
+    return Machine([guest], baton, options, cpus, "1G", reset_ends=True, **more)
+
+
+def run(what: Machine, log: Path) -> str:
+    """The console of a machine that is to switch itself off, with all checks passed."""
+    with Console(what, log) as console:
+        outcome = console.wait_off(60 + what.cpus)
+    if outcome.status != Status.OFF or "FAIL: " in console.transcript:
+        raise Stop(f"the guest did not end as it should: {outcome.sentence} Its console is in {log}.")
+    return console.transcript
+
+
+def critical_path(cpus: int, log: Path, **more) -> tuple[plugin.CriticalPath, tuple[str, ...]]:
+    """The same for each handover of a run, or there is no such number."""
+    out = log.with_suffix(".path")
+    for _ in range(ATTEMPTS):
+        text = run(machine(cpus, extra=plugin.options(out), **more), log)
+        paths = [path for path in plugin.read(out) if path.awake == 0]
+        if any(path.followers != cpus - 1 for path in paths):
+            raise Stop(f"not all of {cpus} CPUs took part in a handover: see {out}.")
+        if len(set(paths)) > 1:
+            raise Stop(f"the critical path differs between handovers: see {out}.")
+        if paths:
+            return paths[0], step_names(text)
+    raise Stop(f"in {ATTEMPTS} runs no handover had all its waits slept through: is the machine too busy? See {out}.")
+
+
+def work(cpus: int, log: Path, **more) -> int:
+    """Instructions of all CPUs from the gate's closing to the next kernel's entry."""
+    text = run(machine(cpus, cpu=ICOUNT_CPU, single_thread=True, extra=ICOUNT, **more), log)
+    found = {round(handover.blackout * 1000) for handover in handovers(text)}
+    if len(found) != 1:
+        raise Stop(f"the handovers' work is not one number but {sorted(found)}: see {log}.")
+    return found.pop()
+
+
+def cost(cpus: int, log: Path, **more) -> Cost:
+    path, steps = critical_path(cpus, log, **more)
+    return Cost(path, steps, work(cpus, log.with_suffix(".icount.log"), **more))
+
+
+def step_names(console: str) -> tuple[str, ...]:
+    line = next((line for line in console.splitlines() if line.startswith("guest: steps: ")), "")
+    return tuple(line.removeprefix("guest: steps: ").split())
+
+
+def budget() -> dict[str, dict[str, int]]:
+    return tomllib.loads(BUDGET.read_text()) if BUDGET.exists() else {}
+
+
+def over_budget(costs: dict[int, Cost]) -> list[str]:
+    """A sentence for each figure that is more than 5 % above the budget, or has none."""
+    allowed = budget()
+    wrong = []
+    for cpus, it in costs.items():
+        for name, what, found in (("path", "the critical path", it.path.end), ("work", "all CPUs' work", it.work)):
+            limit = allowed.get(name, {}).get(str(cpus))
+            if limit is None:
+                wrong.append(f"{what} of {cpus} CPUs has no budget. `tools/bench --accept` writes one.")
+            elif found > limit * (1 + GROWTH):
+                wrong.append(f"{what} of {cpus} CPUs is {found:,} instructions, {found / limit - 1:.0%} above the "
+                             f"budget of {limit:,}. If that is worth it, `tools/bench --accept`.")
+    return wrong
+
+
+def accept(costs: dict[int, Cost]) -> None:
+    """Writes the budget, so that a commit's diff shows what it costs."""
+    path = "".join(f"{cpus} = {it.path.end}\n" for cpus, it in costs.items())
+    everything = "".join(f"{cpus} = {it.work}\n" for cpus, it in costs.items())
+    text = (f"{BUDGET_HEAD}\n# The longest chain of work, from the old kernel's call to the next kernel's first instruction.\n"
+            f"[path]\n{path}\n# All CPUs together.\n[work]\n{everything}")
+    private_write(BUDGET, text.encode())

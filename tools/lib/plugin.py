@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Our plugin for QEMU's TCG (tools/lib/plugin): builds it, gives QEMU's options for it, reads what it writes."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import build
+from errors import Stop
+from machine import escaped
+from paths import BUILD, ROOT
+
+SOURCE = ROOT / "tools" / "lib" / "plugin" / "critical_path.c"
+NUMBERS = ROOT / "arch" / "arm64" / "mark_numbers.hpp"
+LIBRARY = BUILD / "plugin" / "critical_path.so"
+FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden"]
+# The boot CPU's phase marks, and what lies before each; behind the last mark comes the entry's own code.
+PHASES = ("call and kick", "drain", "gather", "take down", "enter")
+
+
+@dataclass(frozen=True)
+class CriticalPath:
+    """One handover, in instructions from the old kernel's call on. The last of `phases` is the next kernel's first."""
+
+    cpu: int
+    phases: tuple[int, ...]
+    steps: tuple[int, ...]
+    follower_steps: tuple[int, ...]
+    followers: int
+    awake: int
+
+    @property
+    def end(self) -> int:
+        return self.phases[-1]
+
+    @property
+    def last_down(self) -> int:
+        """When the last of the other CPUs is through with its last step."""
+        return self.follower_steps[-1] if self.follower_steps else 0
+
+    def by_phase(self) -> dict[str, int]:
+        begins = (0, *self.phases[: len(PHASES) - 1])
+        ends = (*self.phases[: len(PHASES) - 1], self.end)
+        return {name: end - begin for name, begin, end in zip(PHASES, begins, ends)}
+
+
+def library() -> Path:
+    """The plugin, up to date."""
+    with build.locked("plugin"):
+        newest = max(SOURCE.stat().st_mtime, NUMBERS.stat().st_mtime)
+        if not LIBRARY.exists() or LIBRARY.stat().st_mtime < newest:
+            LIBRARY.parent.mkdir(parents=True, exist_ok=True)
+            build.call(["gcc", *FLAGS, f"-I{ROOT}", "-o", str(LIBRARY), str(SOURCE)], None)
+    return LIBRARY
+
+
+def options(to: Path) -> list[str]:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.unlink(missing_ok=True)
+    return ["-plugin", f"{escaped(library())},out={escaped(to)}"]
+
+
+def read(path: Path) -> list[CriticalPath]:
+    """One for each handover that came to its end."""
+    if not path.exists():
+        raise Stop(f"QEMU's plugin left no {path}.")
+    found = []
+    for line in path.read_text().splitlines():
+        it = json.loads(line)
+        if it["end"]:
+            found.append(CriticalPath(it["cpu"], (*it["phases"], it["end"]), tuple(it["steps"]),
+                                      tuple(it["follower_steps"]), it["followers"], it["awake"]))
+    return found
