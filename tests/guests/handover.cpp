@@ -4,11 +4,13 @@
 // itself anew and calls SYSTEM_RESET from the same CPU. Its initrd is the image as it was built.
 // Options:
 //   handovers=N   the last generation; the first is 0
+//   trace         prints the last one's trace
 //   state=ADDRESS
 
 #include "arch/arm64/marks.hpp"
 #include "guest-api/guest/psci.hpp"
 #include "guest-api/guest/successor.hpp"
+#include "guest-api/guest/trace.hpp"
 #include "tests/guests/generation.hpp"
 
 namespace baton::guest {
@@ -41,6 +43,9 @@ void guest_main() {
     if (generation.number == option_number("handovers", 1)) {
         check("every generation had all CPUs", generation.failed == 0);
         print_steps();
+        if (option("trace")) {
+            print_trace();
+        }
         return;
     }
     const CallResult staged = stage({pristine(), pristine(), platform().bootargs});

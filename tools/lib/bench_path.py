@@ -4,8 +4,11 @@
 from pathlib import Path
 
 import critical_path
+import plugin
+import timeline
 from bench_result import Bench, Result, Table
 from critical_path import Cost
+from trace import Cpu, Span, Trace
 
 CPUS = [4, 8, 80, 512]
 QUICK_CPUS = [4, 80]
@@ -16,7 +19,8 @@ def measure(folder: Path, quick: bool) -> Result:
     _costs.clear()
     for cpus in QUICK_CPUS if quick else CPUS:
         _costs[cpus] = critical_path.cost(cpus, folder / f"{cpus}.log")
-    return Result([phases(), steps()], failures=critical_path.over_budget(_costs))
+    pictures = {f"timeline-{cpus}.svg": timeline.drawing(trace_of(it)) for cpus, it in _costs.items() if it.path.clocks}
+    return Result([phases(), steps()], pictures, critical_path.over_budget(_costs))
 
 
 def phases() -> Table:
@@ -40,6 +44,26 @@ def step_cost(cost: Cost, row: int) -> int:
     end = cost.path.steps[row]
     earlier = [at for at in (*cost.path.steps, *cost.path.phases) if at < end]
     return end - max(earlier)
+
+
+def trace_of(cost: Cost) -> Trace:
+    """A handover as it would be if each CPU had a core of its own, on which all instructions take as long."""
+    path = cost.path
+    ends = [*path.phases[1:4], path.end]
+    names = [*plugin.PHASES[1:4], "enter"]
+    phases = [Span(name, "phase", begin / 1000, end / 1000) for name, begin, end in zip(names, [0, *ends], ends)]
+    cpus = [Cpu(number, f"CPU {number}", [span_of(cost, number, step) for step in enumerate(steps)])
+            for number, steps in path.clocks.items()]
+    return Trace(f"A handover of {len(cpus)} CPUs", "instructions", phases, cpus)
+
+
+def span_of(cost: Cost, cpu: int, step: tuple[int, tuple[int, int]]) -> Span:
+    """The followers have no step of the gathering, which lies in the middle of the boot CPU's."""
+    row, (begin, end) = step
+    _, gathered, switched, *_ = cost.path.phases
+    category = "drain" if end <= gathered else "gather" if end <= switched else "take down"
+    missing = len(cost.steps) - len(cost.path.clocks[cpu]) if category == "take down" else 0
+    return Span(cost.steps[row + missing], category, begin / 1000, end / 1000)
 
 
 def accept() -> None:

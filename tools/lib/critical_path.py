@@ -6,7 +6,7 @@ QEMU's -icount, which ticks once an instruction of any CPU). Both are the same i
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import plugin
@@ -62,13 +62,14 @@ def critical_path(cpus: int, log: Path, **more) -> tuple[plugin.CriticalPath, tu
     out = log.with_suffix(".path")
     for _ in range(ATTEMPTS):
         text = run(machine(cpus, extra=plugin.options(out), **more), log)
-        paths = [path for path in plugin.read(out) if path.awake == 0]
+        found = plugin.read(out)
+        paths = [path for path in found if path.awake == 0]
         if any(path.followers != cpus - 1 for path in paths):
             raise Stop(f"not all of {cpus} CPUs took part in a handover: see {out}.")
         if len(set(paths)) > 1:
             raise Stop(f"the critical path differs between handovers: see {out}.")
         if paths:
-            return paths[0], step_names(text)
+            return replace(paths[0], clocks=found[-1].clocks), step_names(text)
     raise Stop(f"in {ATTEMPTS} runs no handover had all its waits slept through: is the machine too busy? See {out}.")
 
 

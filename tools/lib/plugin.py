@@ -2,7 +2,7 @@
 """Our plugin for QEMU's TCG (tools/lib/plugin): builds it, gives QEMU's options for it, reads what it writes."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import build
@@ -28,6 +28,8 @@ class CriticalPath:
     follower_steps: tuple[int, ...]
     followers: int
     awake: int
+    # By CPU the begin and end of each step; of a run's last handover only, and no part of the comparison.
+    clocks: dict[int, list[tuple[int, int]]] = field(default_factory=dict, compare=False)
 
     @property
     def end(self) -> int:
@@ -69,5 +71,6 @@ def read(path: Path) -> list[CriticalPath]:
         it = json.loads(line)
         if it["end"]:
             found.append(CriticalPath(it["cpu"], (*it["phases"], it["end"]), tuple(it["steps"]),
-                                      tuple(it["follower_steps"]), it["followers"], it["awake"]))
+                                      tuple(it["follower_steps"]), it["followers"], it["awake"],
+                                      {int(cpu): steps for cpu, steps in it.get("clocks", {}).items()}))
     return found

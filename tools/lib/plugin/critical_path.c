@@ -13,9 +13,11 @@
  *   phases       its clock at each of its phase marks
  *   steps        its clock after each of its steps
  *   end          its clock at the next kernel's first instruction
- *   awake        how many of the waits on all CPUs were over before their CPU slept: what a wake-up
- * costs is missing there followers    how many other CPUs took an order follower_steps  the latest
- * clock of any of them after each of its steps
+ *   awake        how many waits, on all CPUs, were over before their CPU slept: what a wake-up
+ *                costs is missing there
+ *   followers    how many other CPUs took an order
+ *   follower_steps   the latest clock of any of them after each of its steps
+ *   clocks       of the last handover: for each CPU its clock before and after each of its steps
  */
 #include "arch/arm64/mark_numbers.hpp"
 
@@ -64,7 +66,8 @@ struct clock {
     bool waiting;
     bool slept;
     uint64_t frozen;
-    uint64_t base; /* the count of instructions that the clock's 0, or the last wake-up, was at */
+    uint64_t base;  /* the count of instructions that the clock's 0, or the last wake-up, was at */
+    uint64_t began; /* the clock at the begin of the step in hand */
     unsigned steps;
 } __attribute__((aligned(128)));
 
@@ -82,7 +85,12 @@ struct handover {
     _Atomic uint64_t arrival_sent;
 };
 
+struct step {
+    uint64_t begin, end;
+};
+
 static plugin_u64 counts;
+static struct step steps_of[MAX_CPUS][MAX_MARKS]; /* of the last handover */
 static struct clock clocks[MAX_CPUS];
 static struct handover handovers[MAX_HANDOVERS + 1]; /* from 1 */
 static _Atomic uint64_t current;
@@ -103,6 +111,7 @@ static void start(unsigned vcpu, uint64_t count) {
     if (number <= MAX_HANDOVERS) {
         handovers[number].cpu = vcpu;
         clocks[vcpu] = (struct clock){.handover = number, .base = count};
+        memset(steps_of, 0, sizeof steps_of);
         atomic_store(&current, number);
     }
 }
@@ -114,6 +123,20 @@ static void take(struct handover* handover, struct clock* clock, uint64_t sent) 
     atomic_fetch_add(&handover->awake, clock->slept ? 0 : 1);
     clock->frozen = clock->frozen > sent ? clock->frozen : sent;
     clock->waiting = false;
+}
+
+static void step_over(struct handover* handover, struct clock* clock, unsigned vcpu, uint64_t at) {
+    const unsigned step = clock->steps++;
+    if (step >= MAX_MARKS) {
+        return;
+    }
+    steps_of[vcpu][step] = (struct step){clock->began, at};
+    if (vcpu == handover->cpu) {
+        handover->steps[step] = at;
+        handover->step_count = step + 1;
+    } else {
+        raise_to(&handover->follower_steps[step], at);
+    }
 }
 
 static void mark(unsigned vcpu, void* data) {
@@ -139,7 +162,9 @@ static void mark(unsigned vcpu, void* data) {
     }
     switch (number) {
     case MARK_END:
-        handover->end = leads ? now(clock, count) : 0;
+        if (leads) {
+            handover->end = now(clock, count);
+        }
         break;
     case MARK_PHASE:
         if (leads && handover->phase_count < MAX_MARKS) {
@@ -147,11 +172,7 @@ static void mark(unsigned vcpu, void* data) {
         }
         break;
     case MARK_STEP:
-        if (leads && handover->step_count < MAX_MARKS) {
-            handover->steps[handover->step_count++] = now(clock, count);
-        } else if (!leads && clock->steps < MAX_MARKS) {
-            raise_to(&handover->follower_steps[clock->steps++], now(clock, count));
-        }
+        step_over(handover, clock, vcpu, now(clock, count));
         break;
     case MARK_WAIT:
         if (!clock->waiting) {
@@ -185,6 +206,7 @@ static void mark(unsigned vcpu, void* data) {
     default:
         break;
     }
+    clock->began = now(clock, count);
 }
 
 static void translated(plugin_id id, struct qemu_plugin_tb* tb) {
@@ -211,6 +233,22 @@ static void print_list(const char* name, const uint64_t* values, unsigned count)
     fprintf(out, "]");
 }
 
+static void print_clocks(void) {
+    fprintf(out, ", \"clocks\": {");
+    for (unsigned vcpu = 0, told = 0; vcpu < MAX_CPUS; vcpu++) {
+        if (clocks[vcpu].handover == atomic_load(&current) && clocks[vcpu].steps != 0) {
+            fprintf(out, "%s\"%u\": [", told++ == 0 ? "" : ", ", vcpu);
+            for (unsigned i = 0; i < clocks[vcpu].steps && i < MAX_MARKS; i++) {
+                const struct step step = steps_of[vcpu][i];
+                fprintf(out, "%s[%llu, %llu]", i == 0 ? "" : ", ", (unsigned long long)step.begin,
+                        (unsigned long long)step.end);
+            }
+            fprintf(out, "]");
+        }
+    }
+    fprintf(out, "}");
+}
+
 static void finish(plugin_id id, void* data) {
     (void)id, (void)data;
     for (uint64_t number = 1; number <= atomic_load(&current); number++) {
@@ -227,6 +265,9 @@ static void finish(plugin_id id, void* data) {
         print_list("phases", handover->phases, handover->phase_count);
         print_list("steps", handover->steps, handover->step_count);
         print_list("follower_steps", latest, steps);
+        if (number == atomic_load(&current)) {
+            print_clocks();
+        }
         fprintf(out, "}\n");
     }
     fclose(out);
