@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import bench_path
+import bench_steady
 from errors import Status, Stop, run_tool
 from paths import BUILD
 
@@ -14,7 +15,7 @@ Measures Baton in QEMU. Figures are instructions wherever that is possible: thos
 every machine. Without a NAME all benches run. Tables go to stdout, and with JSON and pictures to build/bench."""
 
 OUT = BUILD / "bench"
-BENCHES = {bench.name: bench for bench in (bench_path.BENCH,)}
+BENCHES = {bench.name: bench for bench in (bench_path.BENCH, bench_steady.BENCH)}
 
 
 def parse() -> argparse.Namespace:
