@@ -52,7 +52,7 @@ Result<void> ImageStore::stage_next() {
     if (!staged) {
         return std::unexpected(staged.error());
     }
-    staged_ = *staged;
+    set_staged(*staged);
     return {};
 }
 
@@ -61,7 +61,7 @@ Result<void> ImageStore::stage(const Content& content) {
     if (!staged) {
         return std::unexpected(staged.error());
     }
-    staged_ = *staged;
+    set_staged(*staged);
     return {};
 }
 
@@ -171,9 +171,14 @@ Result<> ImageStore::describe_machine(const Content& content, StagedImage& stage
     return machine::prepare_memory(staged.slot, {}) ? Result<>{} : std::unexpected(Error::no_room);
 }
 
-StagedImage ImageStore::consume() {
-    const StagedImage image = *staged_;
-    staged_.reset();
+void ImageStore::set_staged(const StagedImage& image) {
+    by_slot_[image.slot] = image;
+    staged_ = &by_slot_[image.slot];
+}
+
+const StagedImage& ImageStore::consume() {
+    const StagedImage& image = *staged_;
+    staged_ = nullptr;
     running_slot_ = image.slot;
     return image;
 }

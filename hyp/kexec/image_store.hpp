@@ -8,6 +8,7 @@
 #include "hyp/platform/guest_dtb.hpp"
 #include "hyp/platform/platform.hpp"
 
+#include <array>
 #include <atomic>
 #include <optional>
 #include <span>
@@ -74,8 +75,9 @@ class ImageStore {
 
     // --- for the CPU that has the claim ----------------------------------------------------------
 
-    const std::optional<StagedImage>& staged() const { return staged_; }
-    void drop() { staged_.reset(); }
+    /// Null if nothing is.
+    const StagedImage* staged() const { return staged_; }
+    void drop() { staged_ = nullptr; }
 
     /// What lies in the spare slot as `place` says becomes an image: it gets its DTB and its root.
     /// All of `place` but the DTB's room has been published.
@@ -104,9 +106,9 @@ class ImageStore {
     void exclude(CpuId cpu) { (void)excluded_.push(cpu); }
     bool excludes_any() const { return !excluded_.empty(); }
 
-    /// Hands the staged image out: its slot is the running one from now on. Only the CPU that leads
-    /// a handover calls this.
-    StagedImage consume();
+    /// Hands the staged image out, which stays where it is until its slot is staged into again: its
+    /// slot is the running one from now on. Only the CPU that leads a handover calls this.
+    const StagedImage& consume();
 
     // --- for all ---------------------------------------------------------------------------------
 
@@ -121,6 +123,7 @@ class ImageStore {
 
   private:
     Result<StagedImage> stage_boot_image(const BootImage& image, u32 slot);
+    void set_staged(const StagedImage& image);
     Result<StagedImage> finish(const Content& content, u32 slot);
     Result<> describe_guest(const Content& content, StagedImage& staged);
     Result<> describe_machine(const Content& content, StagedImage& staged);
@@ -131,7 +134,8 @@ class ImageStore {
     StaticVector<PhysRange, 16> kept_;
     StaticVector<CpuId, max_cpus> excluded_;
     std::atomic<bool> claimed_{false};
-    std::optional<StagedImage> staged_;
+    std::array<StagedImage, 2> by_slot_{}; ///< the running kernel's, and what is staged
+    const StagedImage* staged_ = nullptr;
     u64 last_id_ = 0;
     u32 running_slot_ = 0;
     usize next_boot_image_ = 0;

@@ -107,7 +107,7 @@ void Load::forget() {
 }
 
 Load::Progress Load::progress() const {
-    const auto& staged = store_.staged();
+    const StagedImage* const staged = store_.staged();
     if (progress_.state != State::none || !staged) {
         return progress_.state == State::none ? Progress{} : progress_;
     }

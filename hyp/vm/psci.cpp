@@ -136,7 +136,7 @@ CallStatus system_reset2(Vm& vm, const GuestCall& call) {
 
 } // namespace
 
-CallStatus psci_call(Vm& vm, const GuestCall& call, bool& handled) {
+CallStatus psci_call(Vm& vm, const GuestCall& call) {
     switch (call.function) {
     case PSCI_VERSION:
         return version_1_1;
@@ -166,7 +166,6 @@ CallStatus psci_call(Vm& vm, const GuestCall& call, bool& handled) {
     case SYSTEM_RESET2_64:
         return system_reset2(vm, call);
     default:
-        handled = false;
         return not_supported;
     }
 }

@@ -31,27 +31,39 @@ CallStatus arch_features(u32 function) {
     return known ? 0 : not_supported;
 }
 
-} // namespace
-
-CallResult guest_call(Vm& vm, const GuestCall& call) {
-    vm.note_call();
-    bool handled = true;
-    if (const CallStatus status = psci_call(vm, call, handled); handled) {
-        return {status};
-    }
+CallStatus arch_call(const GuestCall& call) {
     switch (call.function) {
     case SMCCC_VERSION:
-        return {version_1_2};
+        return version_1_2;
     case SMCCC_ARCH_FEATURES:
-        return {arch_features(static_cast<u32>(call.argument(0)))};
+        return arch_features(static_cast<u32>(call.argument(0)));
     default:
         break;
     }
     if (is_workaround(call.function) && machine::firmware_feature(call.function) >= 0) {
         machine::firmware_workaround(call.function, static_cast<u32>(call.argument(0)));
-        return {0};
+        return 0;
     }
-    return hypercall(vm, call);
+    return not_supported;
+}
+
+/// DEN0028 6: service ranges, bits 29 to 24 of a function. Others have none.
+enum class Owner : u32 { arch = 0, standard = 4, hypervisor = 6 };
+Owner owner_of(u32 function) { return Owner{function >> 24 & 0x3f}; }
+
+} // namespace
+
+CallResult guest_call(Vm& vm, const GuestCall& call) {
+    vm.note_call();
+    switch (owner_of(call.function)) {
+    case Owner::arch:
+        return {arch_call(call)};
+    case Owner::standard:
+        return {psci_call(vm, call)};
+    case Owner::hypervisor:
+        return hypercall(vm, call);
+    }
+    return {not_supported};
 }
 
 } // namespace baton

@@ -35,7 +35,7 @@ struct CallResult {
 /// kernel is entered. A function that nobody knows gets NOT_SUPPORTED.
 CallResult guest_call(Vm& vm, const GuestCall& call);
 
-/// The functions of PSCI among them; `handled` is false for any other.
-CallStatus psci_call(Vm& vm, const GuestCall& call, bool& handled);
+/// Those of the standard service range, of which PSCI is all there is.
+CallStatus psci_call(Vm& vm, const GuestCall& call);
 
 } // namespace baton

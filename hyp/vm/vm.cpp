@@ -64,7 +64,7 @@ Error Vm::exec_when_free(u64 id) {
 }
 
 Error Vm::exec_claimed(u64 id) {
-    const auto& staged = images_.staged();
+    const StagedImage* const staged = images_.staged();
     if (staged && (id == 0 || id == staged->id)) {
         hand_over();
     }
@@ -132,17 +132,17 @@ void Vm::follow(Next next) {
 }
 
 void Vm::switch_to_staged_image() {
-    entering_ = images_.consume();
+    entering_ = &images_.consume();
     unclaim_images();
 }
 
 void Vm::enter_next_kernel() {
     for (const CpuId cpu : lifecycle_->lost()) {
-        ImageStore::disable_cpu(entering_, cpu);
+        ImageStore::disable_cpu(*entering_, cpu);
         images_.exclude(cpu);
     }
-    if (entering_.kexec == Kexec::host) {
-        machine::leave(entering_, images_.excludes_any());
+    if (entering_->kexec == Kexec::host) {
+        machine::leave(*entering_, images_.excludes_any());
     }
     first_call_due_.store(true, std::memory_order_relaxed);
     machine::prepare_vcpu();
@@ -152,7 +152,7 @@ void Vm::enter_next_kernel() {
         machine::set_alarm(watchdog_at_);
     }
     lifecycle_->entering();
-    machine::enter_guest(entering_.entry, entering_.dtb.value);
+    machine::enter_guest(entering_->entry, entering_->dtb.value);
 }
 
 void Vm::answer_kick() {

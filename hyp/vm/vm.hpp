@@ -108,7 +108,7 @@ class Vm {
     std::optional<Load> load_;
     Published<ImageStatus> image_status_; ///< by who has the claim
     std::optional<Lifecycle> lifecycle_;
-    StagedImage entering_{}; ///< between the memory switch and the entry
+    const StagedImage* entering_ = nullptr; ///< between the memory switch and the entry
     std::atomic<bool> first_call_due_{false};
     u64 watchdog_at_ = 0; ///< ticks; set before the CPU that it is for enters the kernel
 };
