@@ -5,7 +5,10 @@ import argparse
 import sys
 from pathlib import Path
 
+import bench_footprint
 import bench_path
+import bench_serial
+import bench_size
 import bench_steady
 from errors import Status, Stop, run_tool
 from paths import BUILD
@@ -15,7 +18,8 @@ Measures Baton in QEMU. Figures are instructions wherever that is possible: thos
 every machine. Without a NAME all benches run. Tables go to stdout, and with JSON and pictures to build/bench."""
 
 OUT = BUILD / "bench"
-BENCHES = {bench.name: bench for bench in (bench_path.BENCH, bench_steady.BENCH)}
+BENCHES = {bench.name: bench for bench in (bench_path.BENCH, bench_serial.BENCH, bench_size.BENCH,
+                                            bench_steady.BENCH, bench_footprint.BENCH)}
 
 
 def parse() -> argparse.Namespace:

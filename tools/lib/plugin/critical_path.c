@@ -120,7 +120,8 @@ static void take(struct handover* handover, struct clock* clock, uint64_t sent) 
     if (!clock->waiting) {
         return;
     }
-    atomic_fetch_add(&handover->awake, clock->slept ? 0 : 1);
+    /* What was sent before this CPU began to wait would not have made it sleep. */
+    atomic_fetch_add(&handover->awake, clock->slept || sent <= clock->frozen ? 0 : 1);
     clock->frozen = clock->frozen > sent ? clock->frozen : sent;
     clock->waiting = false;
 }

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The bench serial: the parallel walk beside the serial one, on the critical path."""
+
+from pathlib import Path
+
+import chart
+import critical_path
+from bench_result import Bench, Result, Table
+
+CPUS = [1, 4, 8, 32, 80, 256]
+QUICK_CPUS = [1, 4, 32]
+
+
+def measure(folder: Path, quick: bool) -> Result:
+    walks = {}
+    for walk in ("parallel", "serial"):
+        walks[walk] = {}
+        for cpus in QUICK_CPUS if quick else CPUS:
+            path, _ = critical_path.critical_path(cpus, folder / f"{walk}-{cpus}.log", exact=walk == "parallel",
+                                                  baton=f"baton.teardown={walk}")
+            walks[walk][cpus] = path.end
+    slopes = {walk: slope({cpus: cost for cpus, cost in points.items() if cpus > 1}) for walk, points in walks.items()}
+    rows = [[str(cpus), parallel, walks["serial"][cpus], walks["serial"][cpus] / parallel]
+            for cpus, parallel in walks["parallel"].items()]
+    notes = [f"From two CPUs on, each further one costs {slopes['parallel']:,.1f} instructions in the parallel walk and {slopes['serial']:,.0f} "
+             "in the serial one (least squares). The serial walk polls now and then, so its figures vary by some percent."]
+    table = Table("Parallel and serial walk: critical path in instructions", ["CPUs", "parallel", "serial", "ratio"], rows,
+                  notes)
+    return Result([table], {"walks.svg": chart.lines("Critical path of a handover", "CPUs", "instructions", walks)})
+
+
+def slope(points: dict[int, int]) -> float:
+    """Of the line that fits best."""
+    mean_x, mean_y = sum(points) / len(points), sum(points.values()) / len(points)
+    spread = sum((x - mean_x) ** 2 for x in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points.items()) / spread if spread else 0.0
+
+
+BENCH = Bench("serial", "the parallel walk beside the serial one, by the number of CPUs", measure)
