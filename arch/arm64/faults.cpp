@@ -8,9 +8,20 @@ namespace baton::arm64 {
 namespace {
 
 struct PlannedFault {
-    FaultKind kind;
-    std::optional<CpuId> cpu;
+    StepFault fault;
     usize row;
+
+    bool hits(CpuId cpu, CpuId boot_cpu) const {
+        switch (fault.of) {
+        case StepFault::Of::one:
+            return cpu == fault.cpu;
+        case StepFault::Of::boot:
+            return cpu == boot_cpu;
+        case StepFault::Of::all:
+            return true;
+        }
+        return false;
+    }
 };
 constinit StaticVector<PlannedFault, decltype(Options::step_faults)::capacity> plan{};
 
@@ -40,7 +51,7 @@ void sleep_for(Machine& machine, u64 ticks) {
 void plan_faults(std::span<const StepFault> faults, std::span<const Step> steps) {
     for (const StepFault& fault : faults) {
         if (const auto row = find_row(steps, fault.step)) {
-            (void)plan.push({fault.kind, fault.cpu, *row}); // it has room for every option
+            (void)plan.push({fault, *row}); // it has room for every option
         } else {
             log::line("warning: option baton.fault={}:CPU@{} ignored: no step has that name",
                       name_of(fault.kind), fault.step);
@@ -57,9 +68,10 @@ void suffer_fault(Machine& machine, usize row) {
     if (!lifecycle.handover_wanted() || handover == 0 || handover > plan.size()) {
         return; // a CPU_OFF, or one handover too many
     }
-    const PlannedFault& fault = plan[handover - 1];
+    const PlannedFault& planned = plan[handover - 1];
+    const StepFault& fault = planned.fault;
     const CpuId boot_cpu{lifecycle.phases().boot_cpu.load(std::memory_order_relaxed)};
-    if (fault.row != row || self != fault.cpu.value_or(boot_cpu)) {
+    if (planned.row != row || !planned.hits(self, boot_cpu)) {
         return;
     }
 

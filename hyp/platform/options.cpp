@@ -159,10 +159,16 @@ std::optional<StepFault> parse_step_fault(std::string_view text) {
     }
     const auto kind = parse_fault_kind(text.substr(0, colon));
     const auto cpu = cpu_of(text.substr(0, at), text.substr(0, colon + 1));
-    if (!kind || (!cpu && text.substr(colon + 1, at - colon - 1) != "boot")) {
+    const std::string_view name = text.substr(colon + 1, at - colon - 1);
+    if (!kind || (!cpu && name != "boot" && name != "all")) {
         return std::nullopt;
     }
-    return StepFault{.kind = *kind, .cpu = cpu, .step = text.substr(at + 1)};
+    return StepFault{.kind = *kind,
+                     .of = cpu              ? StepFault::Of::one
+                           : name == "boot" ? StepFault::Of::boot
+                                            : StepFault::Of::all,
+                     .cpu = cpu.value_or(CpuId{}),
+                     .step = text.substr(at + 1)};
 }
 
 const char* set_fault(Options& options, Value value) {

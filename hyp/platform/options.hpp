@@ -24,10 +24,14 @@ enum class FaultKind {
     kick,    ///< kicks all other CPUs, and the boot CPU once more
 };
 
-/// A fault at one step of one handover. The boot CPU is meant where no CPU is given.
+/// A fault at one step of one handover.
 struct StepFault {
+    /// Whose, but for a CPU by its number.
+    enum class Of : u8 { one, boot, all };
+
     FaultKind kind;
-    std::optional<CpuId> cpu;
+    Of of;
+    CpuId cpu;             ///< with Of::one
     std::string_view step; ///< points into the text that was parsed; arch knows the names
 };
 
@@ -45,7 +49,8 @@ struct Options {
     std::optional<CpuId> panic_cpu;                 ///< baton.fault=panic:CPU
     std::optional<CpuId> staying_cpu;               ///< baton.fault=stay:CPU
     std::optional<CpuId> refused_cpu;               ///< baton.fault=refuse:CPU
-    /// baton.fault=KIND:CPU@STEP, or KIND:boot@STEP: one each for the first handovers.
+    /// baton.fault=KIND:CPU@STEP, KIND:boot@STEP or KIND:all@STEP: one each for the first
+    /// handovers.
     StaticVector<StepFault, 32> step_faults;
 };
 

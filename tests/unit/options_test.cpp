@@ -80,21 +80,25 @@ TEST_CASE("every option") {
 TEST_CASE("faults at steps, one after another") {
     const auto [options, problems] =
         parse_options("baton.fault=late:3@timers baton.fault=lost:boot@memory baton.fault=panic:2 "
-                      "baton.fault=kick:511@root baton.fault=overdue:0@x baton.fault=lost:1");
+                      "baton.fault=kick:511@root baton.fault=overdue:0@x baton.fault=lost:1 "
+                      "baton.fault=late:all@vgic");
     CHECK(problems.empty());
     CHECK(options.panic_cpu == CpuId{2});
     CHECK(options.lost_cpu == CpuId{1});
-    REQUIRE(options.step_faults.size() == 4);
-    const auto is = [&](usize at, FaultKind kind, std::optional<CpuId> cpu, std::string_view step) {
+    REQUIRE(options.step_faults.size() == 5);
+    using Of = StepFault::Of;
+    const auto is = [&](usize at, FaultKind kind, Of of, CpuId cpu, std::string_view step) {
         const StepFault& fault = options.step_faults[at];
         CHECK(fault.kind == kind);
+        CHECK(fault.of == of);
         CHECK(fault.cpu == cpu);
         CHECK(fault.step == step);
     };
-    is(0, FaultKind::late, CpuId{3}, "timers");
-    is(1, FaultKind::lost, std::nullopt, "memory");
-    is(2, FaultKind::kick, CpuId{511}, "root");
-    is(3, FaultKind::overdue, CpuId{0}, "x");
+    is(0, FaultKind::late, Of::one, CpuId{3}, "timers");
+    is(1, FaultKind::lost, Of::boot, CpuId{}, "memory");
+    is(2, FaultKind::kick, Of::one, CpuId{511}, "root");
+    is(3, FaultKind::overdue, Of::one, CpuId{0}, "x");
+    is(4, FaultKind::late, Of::all, CpuId{}, "vgic");
 
     std::string many;
     for (usize i = 0; i <= decltype(Options::step_faults)::capacity; i++) {

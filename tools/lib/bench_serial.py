@@ -6,9 +6,13 @@ from pathlib import Path
 import chart
 import critical_path
 from bench_result import Bench, Result, Table
+from report import handovers
 
 CPUS = [1, 4, 8, 32, 80, 256]
 QUICK_CPUS = [1, 4, 32]
+FIRMWARE_CPUS = [8, 80]
+QUICK_FIRMWARE_CPUS = [8]
+FIRMWARE_MS = [0.25, 1, 10]
 
 
 def measure(folder: Path, quick: bool) -> Result:
@@ -26,7 +30,24 @@ def measure(folder: Path, quick: bool) -> Result:
              "in the serial one (least squares). The serial walk polls now and then, so its figures vary by some percent."]
     table = Table("Parallel and serial walk: critical path in instructions", ["CPUs", "parallel", "serial", "ratio"], rows,
                   notes)
-    return Result([table], {"walks.svg": chart.lines("Critical path of a handover", "CPUs", "instructions", walks)})
+    return Result([table, with_firmware(folder, quick)],
+                  {"walks.svg": chart.lines("Critical path of a handover", "CPUs", "instructions", walks)})
+
+
+def with_firmware(folder: Path, quick: bool) -> Table:
+    """Blackouts in guest time when each CPU sleeps in its last step, as it would in the firmware's CPU_OFF."""
+    rows = []
+    for cpus in QUICK_FIRMWARE_CPUS if quick else FIRMWARE_CPUS:
+        for ms in FIRMWARE_MS:
+            row = [str(cpus), f"{ms:g} ms"]
+            for walk in ("parallel", "serial"):
+                # A fault of kind `late` sleeps for a quarter of the deadline.
+                options = f"baton.teardown={walk} baton.deadline={4 * ms:.0f} baton.fault=late:all@root"
+                text = critical_path.icount_run(cpus, folder / f"{walk}-{cpus}-{ms:g}ms.log", baton=options, count=1)
+                row.append(handovers(text)[-1].blackout / 1000)
+            rows.append(row)
+    return Table("Blackout in guest time, with a wait on each CPU in its last step",
+                 ["CPUs", "each CPU waits", "parallel, ms", "serial, ms"], rows)
 
 
 def slope(points: dict[int, int]) -> float:

@@ -18,8 +18,8 @@ FLAT = 0.10
 def measure(folder: Path, quick: bool) -> Result:
     rows = []
     for size in QUICK_SIZES if quick else SIZES:
-        text = critical_path.icount_run(4, folder / f"{size}.log", append=f"handovers=1 size={size}", slot=f"{size + 8}M",
-                                        memory="2G")
+        text = critical_path.icount_run(4, folder / f"{size}.log", append=f"size={size}", slot=f"{size + 8}M", memory="2G",
+                                        count=1)
         loaded, *costs = map(int, LOAD.search(text).groups())
         rows.append([f"{size} MiB", round(handovers(text)[-1].blackout * 1000), *(cost / loaded for cost in costs)])
     failures = []

@@ -40,10 +40,11 @@ class Cost:
     work: int
 
 
-def machine(cpus: int, baton: str = "", append: str = "", slot: str = "16M", memory: str = "1G", **more) -> Machine:
+def machine(cpus: int, baton: str = "", append: str = "", slot: str = "16M", memory: str = "1G",
+            count: int = HANDOVERS, **more) -> Machine:
     hypervisor = baton_image("release", HYPERVISOR, GUEST)
     image = BUILD / "release" / GUEST
-    guest = Guest(image, image, f"handovers={HANDOVERS} {append}".strip())
+    guest = Guest(image, image, f"handovers={count} {append}".strip())
     return Machine([guest], hypervisor, f"baton.report baton.deadline=20000 baton.slot={slot} {baton}".strip(), cpus, memory,
                    reset_ends=True, **more)
 
@@ -58,13 +59,13 @@ def run(what: Machine, log: Path) -> str:
 
 
 def critical_path(cpus: int, log: Path, exact: bool = True, **more) -> tuple[plugin.CriticalPath, tuple[str, ...]]:
-    """The same for each handover of a run, or there is no such number. Where waits poll (the serial walk), not `exact`:
-    the shortest."""
+    """The same for each handover of a run, or there is no such number. Not `exact`, for the serial walk, whose waits
+    poll and are many: the shortest."""
     out = log.with_suffix(".path")
     for _ in range(ATTEMPTS):
         text = run(machine(cpus, extra=plugin.options(out), **more), log)
         found = plugin.read(out)
-        paths = [path for path in found if path.awake == 0]
+        paths = [path for path in found if path.awake == 0 or not exact]
         if any(path.followers != cpus - 1 for path in paths):
             raise Stop(f"not all of {cpus} CPUs took part in a handover: see {out}.")
         if exact and len(set(paths)) > 1:
