@@ -31,6 +31,8 @@ ICOUNT = ["-icount", "shift=0,sleep=off"]
 ICOUNT_CPU = "cortex-a76,cntfrq=1000000000"
 # How often a count is taken until no CPU was too quick to sleep: what a wake-up costs is missing in that one.
 ATTEMPTS = 4
+# Of a run, on a busy machine too: hundreds of CPUs, or hundreds of MiB to digest.
+LIMIT_SECONDS = 400
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def machine(cpus: int, baton: str = "", append: str = "", slot: str = "16M", mem
 def run(what: Machine, log: Path) -> str:
     """The console of a machine that is to switch itself off, with all checks passed."""
     with Console(what, log) as console:
-        outcome = console.wait_off(60 + what.cpus)
+        outcome = console.wait_off(LIMIT_SECONDS)
     if outcome.status != Status.OFF or "FAIL: " in console.transcript:
         raise Stop(f"the guest did not end as it should: {outcome.sentence} Its console is in {log}.")
     return console.transcript
