@@ -23,7 +23,8 @@ ROW_MIN, ROW_MAX = 3.0, 20.0
 LABEL_HEIGHT = 11
 # Take-down may overlap the next kernel. What lies further behind its entry than this share is told, not drawn.
 SHOWN_AFTER_ENTRY = 1.0
-COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#e69f00", "#0b6e6e", "#7f5539", "#8888aa")
+COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377", "#e69f00", "#0b6e6e", "#7f5539", "#8888aa",
+           "#333333", "#99cc33")
 SHADES = ("#eef2f8", "#fdf3e3", "#eaf5ee", "#f4f0f8")
 SLOW = "#cc0000"
 
