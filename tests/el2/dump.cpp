@@ -278,6 +278,14 @@ extern "C" void dump_boot_cpu(const void* dtb) {
         return;
     }
     uart = Node::console()->reg()->begin;
+    // The other CPUs stay as the last owner of the machine has left them, to be looked at from
+    // outside.
+    if (Node::at_path("/chosen")->text("bootargs") == "hold") {
+        print("dump: hold\n");
+        for (;;) {
+            asm volatile("wfi");
+        }
+    }
     print("entered at {} ticks of {} a second\n", entered, read_raw<CNTFRQ_EL0>());
     dump_cpu("boot");
     dump_distributor();

@@ -2,6 +2,7 @@
 """An image at EL2 finds every CPU and the GIC after a host kexec as it would after a cold boot."""
 
 import re
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import build
 import cpio
 from console import Console
 from errors import Status
+from gdb_remote import GdbRemote
 from machine import Guest, Machine
 from testing import Test, expect
 
@@ -101,8 +103,38 @@ def waiting_cpus(cpu: str, log: Path) -> None:
         compare(states[whose], reference, f"{whose} of {cpu}")
 
 
+def switched_off(cpu: str, log: Path) -> None:
+    """The CPUs that the firmware switched off keep the registers that they had at CPU_OFF, until it starts them again."""
+    wanted = {name: int(value, 16) for name, value in cold(cpu, log)["boot 0x0"].items()
+              if re.fullmatch(r"\w+_EL[12]", name) and value.startswith("0x")}
+    build.baton_image("debug")
+    with tempfile.TemporaryDirectory() as folder:
+        stub = Path(folder) / "gdb"
+        files = cpio.Archive()
+        files.file("kernel", image().read_bytes())
+        files.file("append", b"hold")
+        archive = Path(folder) / "archive"
+        archive.write_bytes(files.finish())
+        guest = Guest(build.BUILD / "debug" / "tests" / "guests" / "host.img", archive, "on=1")
+        machine = Machine([guest], build.baton_image("debug"), "baton.deadline=5000", CPUS, cpu=cpu, reset_ends=True,
+                          extra=["-gdb", f"unix:{stub},server=on,wait=off"])
+        with Console(machine, log) as console:
+            console.expect("dump: hold", 60)
+            remote = GdbRemote(stub)
+            threads = remote.threads()
+            expect(len(threads) == CPUS, f"the gdbstub tells of {len(threads)} CPUs")
+            states = {number: remote.registers(thread, set(wanted)) for number, thread in enumerate(threads) if number != 1}
+            remote.close()
+    for number, found in states.items():
+        differ = {name: (hex(value), hex(wanted[name])) for name, value in found.items() if value != wanted[name]}
+        expect(not differ, f"CPU {number} of {cpu} went off with other registers than at a cold boot, (found, cold): {differ}")
+        expect(len(found) > 40, f"the gdbstub showed only {len(found)} registers")
+
+
 TESTS = [Test(f"system/entry/boot/{cpu}", "each CPU in turn is the boot CPU of an EL2 image, with the registers of a cold boot",
               partial(boot_cpus, cpu), quick=cpu == "cortex-a76") for cpu in ("cortex-a53", "cortex-a76", "neoverse-n1", "max")]
 TESTS += [Test(f"system/entry/wfe/{cpu}", "so are the others, where they wait in a spin table", partial(waiting_cpus, cpu))
+          for cpu in ("cortex-a53", "cortex-a76", "neoverse-n1", "max")]
+TESTS += [Test(f"system/entry/off/{cpu}", "so are those that went off, at their CPU_OFF", partial(switched_off, cpu))
           for cpu in ("cortex-a53", "cortex-a76", "neoverse-n1", "max")]
 TESTS += [Test("system/entry/park", "a host kexec is measured with CPUs switched off and with CPUs waiting", measure)]
