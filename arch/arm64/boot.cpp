@@ -4,6 +4,7 @@
 
 #include "arch/arm64/boot_memory.hpp"
 #include "arch/arm64/bring_up.hpp"
+#include "arch/arm64/departure.hpp"
 #include "arch/arm64/device_memory.hpp"
 #include "arch/arm64/el2_map.hpp"
 #include "arch/arm64/faults.hpp"
@@ -198,6 +199,9 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
     lay_out_pool();
     firmware_dtb = keep_dtb(firmware_dtb);
 
+    if (baton.spin_table) {
+        prepare_spin_table();
+    }
     become_cpu(read_raw<MPIDR_EL1>());
     start_gic();
     set_up_this_cpu();

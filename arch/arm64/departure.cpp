@@ -42,17 +42,6 @@ PhysRange spin_table_entry(CpuId cpu) {
     return {table + index(cpu) * spin_table_entry_size, spin_table_entry_size};
 }
 
-void prepare_spin_table() {
-    const SpinTable& table = *hypervisor().spin_table;
-    std::memset(machine::bytes(table.memory.begin), 0, table.memory.size);
-    std::memcpy(machine::bytes(table.memory.begin), wait_in_spin_table,
-                static_cast<usize>(wait_in_spin_table_end - wait_in_spin_table));
-    // It is run, written and read past the caches: no line of it may stay, for a later eviction
-    // would undo what was written.
-    cache::clean_invalidate_to_poc(table.memory);
-    cache::invalidate_instructions();
-}
-
 bool has_gone(const PerCpu& cpu) {
     if (!hypervisor().spin_table) {
         return firmware::is_off(cpu.mpidr);
@@ -78,10 +67,8 @@ bool wait_until_gone(const PerCpu& cpu) {
 /// console any more. @return false: some did not go
 bool send_off_others(const StagedImage& image) {
     Hypervisor& baton = hypervisor();
-    if (baton.spin_table) {
-        prepare_spin_table();
-    }
-    baton.departing.store(true, std::memory_order_release); // with the spin table
+    // Release: what the walk left behind is seen by who leaves.
+    baton.departing.store(true, std::memory_order_release);
     gic::kick_all_others();
     bool all = true;
     for (const PerCpu& cpu : baton.cpus) {
@@ -98,6 +85,17 @@ bool send_off_others(const StagedImage& image) {
 }
 
 } // namespace
+
+void prepare_spin_table() {
+    const SpinTable& table = *hypervisor().spin_table;
+    std::memset(machine::bytes(table.memory.begin), 0, table.memory.size);
+    std::memcpy(machine::bytes(table.memory.begin), wait_in_spin_table,
+                static_cast<usize>(wait_in_spin_table_end - wait_in_spin_table));
+    // It is run, written and read past the caches: no line of it may stay, for a later eviction
+    // would undo what was written.
+    cache::clean_invalidate_to_poc(table.memory);
+    cache::invalidate_instructions();
+}
 
 bool is_departing() { return hypervisor().departing.load(std::memory_order_acquire); }
 

@@ -3,6 +3,9 @@
 
 namespace baton::arm64 {
 
+/// At boot, with baton.park=wfe: puts code and an empty table into the memory that was set aside.
+void prepare_spin_table();
+
 /// Has the boot CPU of a host kexec asked all others to go? Looked at by parked CPUs.
 bool is_departing();
 

@@ -5,6 +5,7 @@
 // no memory at all: what it needs comes in registers, and its table walks are cacheable.
 
 #include "arch/arm64/mark_numbers.hpp"
+#include "guest-api/guest/image_entry.inc"
 #include "guest-api/guest/layout.hpp"
 
 #define SCTLR_RES1 0x30d00800
@@ -23,11 +24,6 @@
 \name:
 .endm
 
-.macro address register, symbol
-    adrp    \register, \symbol
-    add     \register, \register, :lo12:\symbol
-.endm
-
 // EntryState of cpu.hpp, in its order from x19 on, before any of it is changed.
 .macro read_entry_state
     mov     x19, x0
@@ -44,14 +40,7 @@
 .endm
 
     .section .head, "ax"
-    b       boot_entry              // code0
-    nop                             // code1
-    .quad   0                       // text_offset
-    .quad   guest_image_size
-    .quad   0b1010                  // little-endian, 4 KiB pages, any 2 MiB-aligned base
-    .quad   0, 0, 0
-    .ascii  "ARM\x64"
-    .long   0
+    image_header boot_entry
 
     .text
 
@@ -59,26 +48,7 @@ function boot_entry
     hint    #MARK_END
     read_entry_state
 
-    address x1, guest_bss_begin
-    address x2, guest_bss_end
-1:  cmp     x1, x2
-    b.hs    2f
-    stp     xzr, xzr, [x1], #16
-    b       1b
-2:
-    // Static PIE linked at 0: every relocation is R_AARCH64_RELATIVE.
-    adrp    x1, guest_image
-    address x2, guest_rela_begin
-    address x3, guest_rela_end
-3:  cmp     x2, x3
-    b.hs    4f
-    ldr     x4, [x2]
-    ldr     x5, [x2, #16]
-    add     x5, x5, x1
-    str     x5, [x1, x4]
-    add     x2, x2, #24
-    b       3b
-4:
+    make_ready
     address x1, boot_stack_top
     mov     sp, x1
     mov     x0, x19

@@ -33,9 +33,6 @@ bool granule_fits(u64 flags, Granules supported) {
     }
 }
 
-/// Far beyond any machine's memory, and small enough that no sum below can wrap.
-constexpr u64 limit = u64{1} << 52;
-
 /// One piece after another, each whole pages.
 class Allotment {
   public:
@@ -57,7 +54,7 @@ Result<SlotPlacement> lay_out(PhysAddr begin, const ImageInfo& image, const Atta
     for (const u64 size : with.modules) {
         largest = std::max(largest, size);
     }
-    if (largest > limit) {
+    if (largest > size_limit) {
         return std::unexpected(Error::image_too_big);
     }
     Allotment room{begin + image.text_offset};

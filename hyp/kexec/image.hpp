@@ -28,6 +28,8 @@ struct ImageInfo {
 };
 
 inline constexpr usize image_header_size = 64;
+/// Far beyond any machine's memory, and small enough that no sum of sizes below it can wrap.
+inline constexpr u64 size_limit = u64{1} << 52;
 
 /// @param header the first `image_header_size` bytes of the file, or all that there are
 /// @param file_size of the whole file, in bytes

@@ -9,11 +9,6 @@
 #include <tuple>
 
 namespace baton {
-namespace {
-
-constexpr u64 limit = u64{1} << 52; // lay_out's: sums of sizes below do not wrap
-
-} // namespace
 
 Result<u64> Load::begin(Kexec kexec, std::span<const Piece> pieces) {
     if (progress_.state != State::none) {
@@ -54,7 +49,7 @@ Result<> Load::check(Kexec kexec, std::span<const Piece> pieces) {
     const u64 kernel = pieces[0].size;
     const auto needed =
         slot_size_for({.file_size = kernel, .image_size = kernel}, attachments_of(pieces));
-    needed_ = needed.value_or(limit);
+    needed_ = needed.value_or(size_limit);
     if (needed_ > store_.layout().slots[store_.spare_slot()].size) {
         return std::unexpected(Error::image_too_big);
     }
@@ -105,13 +100,13 @@ Result<> Load::place_kernel(PhysRange chunk) {
     std::array<std::byte, image_header_size> bytes{};
     const std::span header{bytes.data(), std::min<usize>(chunk.size, bytes.size())};
     std::memcpy(header.data(), machine::bytes(chunk.begin), header.size());
-    needed_ = limit; // if it is the header that is beyond all measure
+    needed_ = size_limit; // if it is the header that is beyond all measure
     const auto info = parse_image(header, file_size, store_.granules());
     if (!info) {
         return std::unexpected(info.error());
     }
     const Attachments with = attachments();
-    needed_ = slot_size_for(*info, with).value_or(limit);
+    needed_ = slot_size_for(*info, with).value_or(size_limit);
     const auto place = store_.place(*info, with);
     if (!place) {
         return std::unexpected(place.error());

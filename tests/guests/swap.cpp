@@ -8,6 +8,7 @@
 //   callers=2     two CPUs call SYSTEM_RESET at the same time
 //   reset2        SYSTEM_RESET2 type 0 in every second generation
 //   image=NAME    tells images apart that take turns
+//   loading       each generation dies in the middle of a load
 //   alternate     the image must differ from the last one
 //   wipe          before reset all memory is overwritten that a guest may write
 //   light         fills and looks at no registers, routes and silence: for many swaps
@@ -17,6 +18,7 @@
 //   bare, state=ADDRESS
 
 #include "guest-api/guest/gic.hpp"
+#include "guest-api/guest/successor.hpp"
 #include "tests/guests/leftovers.hpp"
 
 #include <algorithm>
@@ -59,6 +61,9 @@ void examine_image(Generation& generation) {
 }
 
 void examine_machine(Generation& generation) {
+    if (option("loading") && generation.number > 0) {
+        require("nothing is left of a load", status_now().load_state == BATON_EMPTY);
+    }
     const Cpu& self = this_cpu();
     if (generation.number == 0) {
         generation.registers = entry_record(self).values;
@@ -184,12 +189,24 @@ void wipe_memory() {
     }
 }
 
+/// A load that this generation does not finish.
+void begin_and_die() {
+    const std::span image{reinterpret_cast<const std::byte*>(guest_image), usize{BATON_MAX_CHUNK}};
+    const CallResult begun = begin_load({.kernel = image, .initrd = image, .command_line = {}});
+    const CallResult copied = copy_piece(begun.x1, 0, image);
+    require("a load is in progress", status_now().load_state == BATON_LOADING, "{} {}",
+            begun.status(), copied.status());
+}
+
 [[noreturn]] void call_reset(u64 number, u32 waiting) {
     wait_until(patience(), [&] { return ready == waiting; });
     require("all CPUs are where reset is to find them", ready == waiting, "{} of {}", ready.load(),
             waiting);
     if (option("wipe")) {
         wipe_memory();
+    }
+    if (option("loading")) {
+        begin_and_die();
     }
     asm volatile("msr daifset, #0xf");
     leave_spis();
