@@ -92,8 +92,8 @@ def run(entry: dict, cpus: int, cpu: str, log: Path) -> None:
         initrd = folder / f"{entry['initrd']}.img"
     guests = [guest(folder, entry["image"], entry["append"], initrd)]
     guests += [guest(folder, image, entry["next_append"]) for image in follow]
-    machine = Machine(guests, baton, entry["baton"], cpus, entry["memory"], cpu, entry["secure"],
-                      entry["threads"] == "single", reset_ends=True, extra=entry["qemu"])
+    machine = Machine(guests, baton, entry["baton"], cpus, entry["memory"], cpu, secure=entry["secure"],
+                      single_thread=entry["threads"] == "single", reset_ends=True, extra=entry["qemu"])
     with Console(machine, log) as console:
         outcome = console.wait_off(entry["timeout"])
     judge(entry, console.transcript, outcome)

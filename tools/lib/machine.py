@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What QEMU is to be: one virtual board, Baton on it, and guests as boot modules. Gives QEMU's command line."""
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from errors import Status, Stop
@@ -42,6 +42,7 @@ class Machine:
     cpus: int = 4
     memory: str | None = None
     cpu: str = "cortex-a76"
+    _: KW_ONLY
     secure: bool = False
     el2: bool = False
     single_thread: bool | None = None

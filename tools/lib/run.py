@@ -61,8 +61,8 @@ def machine(args: argparse.Namespace) -> Machine:
     guests = [options.guest(args.kernel, args.initrd, args.append)]
     guests += options.next_guest(args.next_kernel, args.next_initrd, args.next_append)
     baton = None if args.no_baton else args.baton_image or baton_image(args.kind or "debug", HYPERVISOR)
-    return Machine(guests, baton, args.baton, args.cpus, args.memory, args.cpu, args.secure, args.single_thread,
-                   args.reset_ends, args.qemu)
+    return Machine(guests, baton, options=args.baton, cpus=args.cpus, memory=args.memory, cpu=args.cpu,
+                   secure=args.secure, single_thread=args.single_thread, reset_ends=args.reset_ends, extra=args.qemu)
 
 
 @contextlib.contextmanager
