@@ -29,7 +29,7 @@ std::optional<CpuId> Lifecycle::unsettled() const {
     for (const Cpu& cpu : cpus_) {
         const Standing standing =
             cpu.standing.load(std::memory_order_acquire); // its steps are done
-        if (standing.state == State::teardown && standing.epoch < epoch) {
+        if (leaves_kernel_before(epoch, standing)) {
             return id(cpu);
         }
     }
@@ -52,13 +52,13 @@ Result<std::span<const CpuId>> Lifecycle::settle() {
     return std::span<const CpuId>{given_up_.data(), given_up_.size()};
 }
 
-/// The settling CPU's half of a race; `become_idle_dead` is the other's. A CPU that is leaving the
-/// kernel of `epoch`, by CPU_OFF or in a handover that has begun meanwhile, is none of its
-/// business.
+/// The settling CPU's half of a race; `become_idle_dead` or `leave_guest` is the other's. A CPU
+/// that is leaving the kernel of `epoch`, by CPU_OFF or in a handover that has begun meanwhile, is
+/// none of its business.
 void Lifecycle::give_up(Cpu& cpu, u64 epoch) {
     // Acquire, here and below: one that has made it after all has done its steps.
     Standing seen = cpu.standing.load(std::memory_order_acquire);
-    while (seen.state == State::teardown && seen.epoch < epoch) {
+    while (leaves_kernel_before(epoch, seen)) {
         if (cpu.standing.compare_exchange_weak(seen, {.epoch = seen.epoch, .state = State::lost},
                                                std::memory_order_acquire)) {
             cpu.lost_in.store(epoch, std::memory_order_relaxed); // for reports only

@@ -50,7 +50,7 @@ Lifecycle::CpuOn Lifecycle::claim(Cpu& cpu, u64 epoch) {
                 return CpuOn::success;
             }
         }
-        if (!between_states(seen.state)) {
+        if (!between_states(seen.state) && !leaves_kernel_before(epoch, seen)) {
             return seen.state == State::online       ? CpuOn::already_on
                    : seen.state == State::on_pending ? CpuOn::on_pending
                                                      : CpuOn::lost;

@@ -94,7 +94,16 @@ byte nevers = NEVER;
 
 #define not_yet_out(s) (s == claimed || s == on_pending || s == online)
 #define between_states(s) (s == claimed || s == teardown)
+#ifdef BREAK_SETTLE_MISSES_CPU_OFF
 #define leaves_kernel_before(who, e) (cpu[who].state == teardown && cpu[who].epoch < e)
+#else
+#define leaves_kernel_before(who, e) \
+    ((cpu[who].state == teardown || cpu[who].state == online) && cpu[who].epoch < e)
+#endif
+#define still_busy(who) (between_states(cpu[who].state) || leaves_kernel_before(who, cpu[me].epoch))
+/* What `settle` is for: whoever is neither given up nor idle_dead still has the root of its kernel. */
+#define holds_kernel_before(who, e) \
+    (cpu[who].state != idle_dead && cpu[who].state != claimed && cpu[who].epoch < e)
 #define take_kick(who) atomic { cpu[who].kicked -> cpu[who].kicked = false }
 #define kick(who) cpu[who].kicked = true
 
@@ -248,7 +257,7 @@ settle:
         :: else
         fi;
     next_cpu(target);
-    goto back_to_guest;
+    goto settled;
 unsettled:
     if /* it polls */
     :: take_kick(me); goto settle
@@ -258,6 +267,13 @@ unsettled:
     for_each_cpu(target)
         give_up(target);
     next_cpu(target);
+settled:
+    skip;
+    d_step {
+        for_each_cpu(i)
+            assert(!holds_kernel_before(i, cpu[me].epoch) || given_up[i]);
+        next_cpu(i)
+    }
     goto back_to_guest;
 
 /* --- Lifecycle::cpu_on ------------------------------------------------------------------------- */
@@ -272,10 +288,10 @@ look:
 #else
         :: atomic { cpu[target].state == idle_dead -> cpu[target].state = claimed }; break
 #endif
-        :: between_states(cpu[target].state) ->
+        :: still_busy(target) ->
             if /* poll: nobody kicks this waiter */
             :: take_kick(me)
-            :: !between_states(cpu[target].state)
+            :: !still_busy(target)
             :: deadline_passes -> goto back_to_guest
             fi;
 #ifdef BREAK_CPU_ON_EATS_KICK
@@ -336,6 +352,10 @@ cpu_off:
             fi
         fi
     };
+    if
+    :: atomic { nevers > 0 -> nevers--; stuck[me] = true; goto end_stuck }
+    :: true
+    fi;
     atomic {
         if
         :: cpu[me].state == online -> cpu[me].state = teardown
@@ -516,7 +536,7 @@ end_at_rest:
     assert(!gate.handover);
     for_each_cpu(i)
         assert((!between_states(cpu[i].state) || stuck[i]) && cpu[i].state != on_pending);
-        count = count + (cpu[i].state == online -> 1 : 0);
+        count = count + (cpu[i].state == online && in_guest[i] -> 1 : 0);
     next_cpu(i);
     assert(count == gate.count)
 }

@@ -134,3 +134,30 @@ TEST_CASE("a CPU that leaves this kernel by CPU_OFF is not waited for, and not g
     CHECK(vm.cpu_on(0, 1) == CpuOn::success);
     CHECK(vm.violations == 0);
 }
+
+TEST_CASE("a CPU_OFF that hangs when the gate has let it go is waited for, and given up") {
+    TestVm vm{4};
+    vm.start_all(0);
+    const Standing in_guest = vm.standing(3);
+    vm.cpu_off(3);
+    vm.standing(3) = in_guest; // as it is right behind the gate
+    vm.exec(0);
+    CHECK(vm.lifecycle.report()->lost == 0); // the gate did not count it
+    CHECK(vm.lifecycle.unsettled() == CpuId{3});
+
+    SUBCASE("CPU_ON does not take it for one of its own kernel") {
+        CHECK(vm.cpu_on(0, 3) == CpuOn::timed_out);
+    }
+    SUBCASE("at the deadline of settle") {
+        Cpus given_up;
+        vm.on(0, [&] {
+            const auto result = vm.lifecycle.settle();
+            given_up = Cpus(result->begin(), result->end());
+            return Next::resume;
+        });
+        CHECK(given_up == Cpus{CpuId{3}});
+        CHECK(vm.state(3) == State::lost);
+        CHECK_FALSE(vm.lifecycle.unsettled());
+        CHECK(vm.cpu_on(0, 3) == CpuOn::lost);
+    }
+}

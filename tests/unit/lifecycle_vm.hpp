@@ -60,6 +60,7 @@ class TestVm : public ThreadMachine {
     Record& record(u32 cpu) { return records_[cpu]; }
     Record& here() { return records_[index(self())]; }
     State state(u32 cpu) const { return lifecycle.state(CpuId{cpu}); }
+    std::atomic<Standing>& standing(u32 cpu) { return storage_[cpu].standing; }
 
     /// Has the guest of `cpu`, which is online and idle, make `call`, once the test lets it run.
     void post(u32 cpu, std::function<Next()> call) {
