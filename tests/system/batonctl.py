@@ -384,11 +384,11 @@ TESTS = [
            partial(module_is_clean, series)) for series in KERNELS),
     *(Test(f"system/batonctl/swap/{cpus}", f"load, then exec or reboot: the other kernel on {cpus} CPUs with its own "
            "initrd and command line, files intact, the handover in trace and status", partial(swap, cpus),
-           quick=cpus == 1, alone=cpus > 8) for cpus in (1, 8, 80)),
+           quick=cpus == 1, soak=cpus > 8, alone=cpus > 8) for cpus in (1, 8, 80)),
     *(Test(f"system/batonctl/refusals/{series}", f"in {series} each refusal is a sentence with its exit status; who may is who "
            "may kexec_load", partial(refusals, series)) for series in KERNELS),
     *(Test(f"system/batonctl/careless/{series}", f"in {series} killed, double and parallel loads and a removed module leave a "
-           "machine that can load", partial(careless, series)) for series in KERNELS),
+           "machine that can load", partial(careless, series), soak=series == "6.1") for series in KERNELS),
     Test("system/batonctl/load-off", "with baton.load=off every load is refused", loads_are_off),
     Test("system/batonctl/raw", "calls in the wrong order, of the wrong size or with the wrong digest have their sentences too",
          raw_calls),

@@ -21,5 +21,6 @@ def check(cpus: list[int], log: Path) -> None:
 PROVES = "a handover costs no more instructions than its budget, on the critical path and in all"
 TESTS = [
     Test("bench/critical-path", f"{PROVES}, on 4 and 80 CPUs", partial(check, [4, 80]), quick=True),
-    Test("bench/critical-path-many", f"{PROVES}, on 8 and 512 CPUs", partial(check, [8, 512]), alone=True),
+    Test("bench/critical-path-many", f"{PROVES}, on 8 and 512 CPUs", partial(check, [8, 512]), soak=True,
+         alone=True),
 ]

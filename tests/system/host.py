@@ -111,8 +111,7 @@ def parked(log: Path) -> None:
 def test(series: str, cpus: int, cpu: str = "cortex-a76", quick: bool = False) -> Test:
     return Test(f"system/host/{series}/{cpus}/{cpu}",
                 f"Debian {series} takes {cpus} CPUs over at EL2, with KVM, and warns of nothing new",
-                partial(take_over, series, cpus, cpu), quick=quick, alone=cpus > 8,
-                soak=cpus > 8 and series == "6.1")
+                partial(take_over, series, cpus, cpu), quick=quick, alone=cpus > 8, soak=cpus > 8)
 
 
 TESTS = [

@@ -136,14 +136,14 @@ def kexec_test(series: str) -> Test:
     return Test(f"system/kexec/{series}",
                 f"`kexec -e` from {series} and back, each followed by `reboot` into a staged kernel: 8 CPUs each time, "
                 "the right initrd and command line, no new warning",
-                partial(kexec_and_reboot, series))
+                partial(kexec_and_reboot, series), soak=series == "6.12")
 
 
 def kdump_test(series: str) -> Test:
     return Test(f"system/kdump/{series}",
                 f"a crash of {series} starts a capture kernel with /proc/vmcore, whose `reboot` swaps; so does a crash of "
                 "the kernel swapped in",
-                partial(kdump, series))
+                partial(kdump, series), soak=series == "6.1")
 
 
 TESTS = [*map(kexec_test, OTHER), *map(kdump_test, OTHER)]

@@ -82,7 +82,7 @@ TESTS = [
     Test("tools/run/wrong-use", "tools/run refuses what makes no sense in one sentence", wrong_use),
     Test("tools/run/limits", "a time-out and a refusal by QEMU are told apart", limits),
     Test("tools/run/off", "SYSTEM_OFF ends tools/run with status 0; stdout is the guest's console", clean_end),
-    Test("tools/demo/1", "the demo passes on one CPU", partial(demo_swaps, 1)),
+    Test("tools/demo/1", "the demo passes on one CPU", partial(demo_swaps, 1), soak=True),
     Test("tools/demo/4", "the demo passes on four CPUs", partial(demo_swaps, 4)),
     Test("tools/demo/host", "so does the demo that replaces Baton itself", demo_host),
     Test("tools/demo/80", "the demo passes on 80 CPUs", partial(demo_swaps, 80), soak=True, alone=True),

@@ -59,7 +59,7 @@ def select(tests: list[Test], args: argparse.Namespace) -> list[Test]:
     if args.names:
         chosen = [test for test in tests if any(name in test.name for name in args.names)]
     else:
-        chosen = [test for test in tests if not test.soak]
+        chosen = [test for test in tests if args.list or not test.soak]
     return [test for test in chosen if test.quick] if args.quick else chosen
 
 
