@@ -47,6 +47,7 @@ void Lifecycle::lead(Cpu& self, u64 handover) {
     // Phase 2, gather: this CPU alone, for the whole VM. Lost APs come first, because they could
     // still undo what follows.
     if (!lost_.empty()) {
+        await_writes();
         machine_.fence_lost({lost_.begin(), lost_.size()});
     }
     run(self, Stage::gather);

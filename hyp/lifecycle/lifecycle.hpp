@@ -45,8 +45,9 @@ class Lifecycle {
         std::atomic<Standing> standing{{.epoch = 0, .state = State::idle_dead}};
         /// Where it was started. Whoever claimed the CPU may write it, then the CPU itself.
         Start start{};
-        std::atomic<u64> told{0};    ///< serial walk: the last order to this AP
-        std::atomic<u64> lost_in{0}; ///< the handover that lost it; 0: none
+        std::atomic<u64> told{0};        ///< serial walk: the last order to this AP
+        std::atomic<u64> lost_in{0};     ///< the handover that lost it; 0: none
+        std::atomic<bool> writes{false}; ///< begin_write
         CpuTrace trace;
     };
 
@@ -108,6 +109,13 @@ class Lifecycle {
     /// @return park: this CPU is idle_dead or lost. resume: no handover wants it
     Next join();
 
+    /// Around what an online CPU itself writes to its guest's memory, from EL2, where taking the
+    /// memory away from the guest stops nobody. Short and bounded: a handover that loses this CPU
+    /// waits for `end_write`.
+    /// @return false: a handover has begun, so there is nothing to be written any more
+    bool begin_write();
+    void end_write();
+
     /// The boot CPU says that it is about to enter the next kernel; the trace ends here.
     void entering() { reach(phases_.entered); }
 
@@ -166,6 +174,7 @@ class Lifecycle {
     void await_aps(Cpu& self, u64 handover, Stage stage);
     void await_ap(Cpu& ap, u64 handover, Stage stage);
     void mark_lost(Cpu& ap, u64 handover);
+    void await_writes();
     void await_order(Cpu& self, u64 handover, Stage stage);
     bool leave_guest(Cpu& self);
     void become_idle_dead(Cpu& self);

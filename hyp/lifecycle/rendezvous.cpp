@@ -5,6 +5,8 @@
 #include "hyp/lifecycle/lifecycle.hpp"
 #include "hyp/lifecycle/marks.hpp"
 
+#include <algorithm>
+
 namespace baton {
 namespace {
 
@@ -91,6 +93,32 @@ void Lifecycle::mark_lost(Cpu& ap, u64 handover) {
             return;
         }
     }
+}
+
+/// Whoever does not see the gate closed is seen writing: of the two, each makes its own word known
+/// before it looks at the other's.
+bool Lifecycle::begin_write() {
+    me().writes.store(true, std::memory_order_relaxed); // the fence orders
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (handover_wanted()) {
+        end_write();
+        return false;
+    }
+    return true;
+}
+
+void Lifecycle::end_write() { me().writes.store(false, std::memory_order_release); }
+
+/// Lost APs may be in the middle of a hypercall. One that does not end a copy of some KiB within
+/// another deadline has stopped for good.
+void Lifecycle::await_writes() {
+    std::atomic_thread_fence(std::memory_order_seq_cst); // behind the gate's closing: begin_write
+    const auto none_writes = [this] {
+        return std::ranges::none_of(lost_, [this](CpuId ap) {
+            return cpus_[index(ap)].writes.load(std::memory_order_acquire); // it is in memory
+        });
+    };
+    static_cast<void>(wait_until(none_writes, in(deadline_), poll_));
 }
 
 /// @return false for a CPU that is lost

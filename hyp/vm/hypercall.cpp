@@ -137,15 +137,25 @@ CallResult drop(Vm& vm, const GuestCall& call) {
     return dropped ? CallResult{BATON_OK, true} : refusal(dropped.error());
 }
 
-using LoadCall = CallResult (*)(Vm&, const GuestCall&);
+using Call = CallResult (*)(Vm&, const GuestCall&);
 
 /// One call that changes what is staged at a time, and none while a handover begins.
-CallResult with_claim(Vm& vm, const GuestCall& call, LoadCall function) {
+CallResult with_claim(Vm& vm, const GuestCall& call, Call function) {
     if (!vm.claim_images()) {
         return refusal(Error::busy);
     }
     const CallResult result = function(vm, call);
     vm.unclaim_images();
+    return result;
+}
+
+/// A call that fills the caller's memory; none of a CPU that a handover is about to take, or lost.
+CallResult with_write(Vm& vm, const GuestCall& call, Call function) {
+    if (!vm.lifecycle().begin_write()) {
+        return refusal(Error::busy);
+    }
+    const CallResult result = function(vm, call);
+    vm.lifecycle().end_write();
     return result;
 }
 
@@ -174,13 +184,13 @@ CallResult hypercall(Vm& vm, const GuestCall& call) {
     case BATON_EXEC:
         return exec(vm, call);
     case BATON_STATUS:
-        return status_call(vm, call);
+        return with_write(vm, call, status_call);
     case BATON_TRACE:
-        return trace_call(vm, call);
+        return with_write(vm, call, trace_call);
     case BATON_TRACE_CPU:
-        return trace_cpu_call(vm, call);
+        return with_write(vm, call, trace_cpu_call);
     case BATON_LOG:
-        return log_call(vm, call);
+        return with_write(vm, call, log_call);
     default:
         return {BATON_NOT_SUPPORTED};
     }

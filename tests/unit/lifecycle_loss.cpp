@@ -179,3 +179,52 @@ TEST_CASE("a boot CPU whose APs are all lost goes on alone") {
     vm.cpu_off(2);
     CHECK(vm.state(2) == State::online); // it is the last one
 }
+
+TEST_CASE("the next kernel waits for what a lost AP itself writes to the old one's memory") {
+    TestVm vm{4};
+    vm.start_all(0);
+    bool may_write = false;
+    vm.on(3, [&] {
+        may_write = vm.lifecycle.begin_write();
+        vm.stall();
+        vm.lifecycle.end_write();
+        return Next::resume;
+    });
+    REQUIRE(may_write);
+    std::optional<u64> written_at;
+    vm.before_gather = [&] { written_at = vm.now(); };
+    const u64 before = vm.now();
+    const u64 deadline = vm.frequency() / 10;
+
+    SUBCASE("until it has ended") {
+        vm.post(0, [&] { return vm.lifecycle.exec(); });
+        vm.resume(CpuId{3});
+        vm.rest();
+        CHECK(vm.state(3) != State::online);
+    }
+    SUBCASE("but not for ever") {
+        vm.exec(0);
+        CHECK(vm.state(3) == State::lost);
+        REQUIRE(written_at);
+        CHECK(*written_at - before >= 2 * deadline);
+        CHECK(*written_at - before < 3 * deadline);
+    }
+    CHECK(vm.state(0) == State::online);
+    CHECK(vm.violations == 0);
+}
+
+TEST_CASE("who comes too late writes nothing") {
+    TestVm vm{4};
+    vm.start_all(0);
+    bool may_write = true;
+    vm.on(3, [&] {
+        vm.stall();
+        may_write = vm.lifecycle.begin_write();
+        return vm.lifecycle.join();
+    });
+    vm.exec(0);
+    CHECK(vm.state(3) == State::lost);
+    vm.resume(CpuId{3});
+    vm.rest();
+    CHECK_FALSE(may_write);
+}
