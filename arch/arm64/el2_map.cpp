@@ -40,6 +40,7 @@ bool add_devices(Regions& regions, const Platform& platform) {
     }
     add(platform.gic.distributor);
     std::ranges::for_each(platform.gic.redistributors, add);
+    std::ranges::for_each(platform.gic.its, add);
     std::ranges::for_each(platform.virtio_mmio, add);
     for (const PciHost& host : platform.pci_hosts) {
         add(host.ecam);

@@ -27,6 +27,30 @@ void empty_list_registers() {
 }
 void close_interface() { hypervisor().vgic.close_interface(this_cpu().vgic); }
 
+/// Before the gathering, for a Redistributor writes to its tables while LPIs are on. A CPU_OFF keeps
+/// them on, as kernels expect.
+void disable_lpis() {
+    Hypervisor& baton = hypervisor();
+    PerCpu& self = this_cpu();
+    if (!baton.vm.lifecycle().handover_wanted()) {
+        baton.vgic.hand_over_lpis(self.vgic);
+    } else if (!baton.vgic.disable_lpis(self.vgic)) {
+        log::line("warning: CPU {}: LPIs stay on", self.id);
+    }
+}
+
+/// No LPI is made any more, and no table of the ITS's is in memory.
+void stop_its() {
+    if (!hypervisor().vgic.reset_its()) {
+        log::line("warning: an ITS does not come to rest: it may still write to its tables");
+    }
+}
+/// Of CPUs that are off, which keep them, or lost.
+void disable_idle_lpis() {
+    if (!hypervisor().vgic.disable_lpis_of_others()) {
+        log::line("warning: LPIs of a CPU that takes no part stay on");
+    }
+}
 void forget_sgis() { hypervisor().vgic.forget_sgis(); }
 void reset_spis() {
     if (!hypervisor().vgic.reset_spis()) {
@@ -98,9 +122,10 @@ constexpr Parts el1{"el1",
                     Part{"stacks", reset_control_stacks},
                     Part{"vectors", reset_vectors}};
 constexpr Parts vgic{"vgic", Part{"list", empty_list_registers},
-                     Part{"interface", close_interface}};
+                     Part{"interface", close_interface}, Part{"lpis", disable_lpis}};
 
-constexpr Parts irqs{"irqs", Part{"sgis", forget_sgis}, Part{"spis", reset_spis},
+constexpr Parts irqs{"irqs", Part{"its", stop_its}, Part{"lpis", disable_idle_lpis},
+                     Part{"sgis", forget_sgis}, Part{"spis", reset_spis},
                      Part{"routes", route_spis}};
 constexpr Parts dma{"dma", Part{"devices", stop_dma}};
 constexpr Parts memory{"memory", Part{"images", switch_memory}};

@@ -57,7 +57,7 @@ struct GuestDtb {
 ///
 /// What differs from the firmware's for a guest: /memory has what of `request.memory` lay in it;
 /// /chosen has the request's bootargs, initrd and seed, and no modules and no EFI tables; PSCI is
-/// called by HVC; no idle states; no ITS, no other MSI controller and nothing that refers to one;
+/// called by HVC; no idle states; no MSI controller but ITSs, and nothing that refers to one;
 /// every cpu node has a `status`: "okay" for those in Platform::cpus, "fail" for all others.
 Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtbRequest& request,
                              std::span<std::byte> buffer, GuestDtb& result);

@@ -15,11 +15,9 @@ bool is_one_of(std::string_view name, const std::string_view (&names)[size]) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-/// Those that make LPIs, and those that make SPIs by a write to a frame of their own: Baton has
-/// neither for the guest.
-bool is_msi_controller(FdtNode node) {
-    return node.is_compatible("arm,gic-v3-its") || node.is_compatible("arm,gic-v2m-frame");
-}
+/// Those that make SPIs by a write to a frame of their own: Baton has none for the guest. An ITS,
+/// which makes LPIs, is the guest's.
+bool is_hidden_controller(FdtNode node) { return node.is_compatible("arm,gic-v2m-frame"); }
 
 /// With `msi-controller` the GIC takes SPIs by a write to its distributor, which is not passed
 /// through either.
@@ -37,7 +35,7 @@ Result<> GuestDtbFilter::find_hidden(const Fdt& source) {
     const void* fdt = source.data();
     for (int offset = 0; offset >= 0; offset = fdt_next_node(fdt, offset, nullptr)) {
         const FdtNode node{fdt, offset};
-        if (!is_msi_controller(node) && !(is_gic(node) && node.has("msi-controller"))) {
+        if (!is_hidden_controller(node) && !(is_gic(node) && node.has("msi-controller"))) {
             continue;
         }
         if (const auto phandle = node.phandle(); phandle && !hidden_.push(*phandle)) {
@@ -76,7 +74,7 @@ bool GuestDtbFilter::drops(FdtNode node, NodeKind parent) const {
     case NodeKind::cpus:
         return !for_host_ && is_one_of(node.name(), {"idle-states", "domain-idle-states"});
     default:
-        return !for_host_ && is_msi_controller(node);
+        return !for_host_ && is_hidden_controller(node);
     }
 }
 

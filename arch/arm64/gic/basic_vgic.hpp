@@ -4,6 +4,7 @@
 #include "arch/arm64/gic/affinity_map.hpp"
 #include "arch/arm64/gic/distributor.hpp"
 #include "arch/arm64/gic/frame_map.hpp"
+#include "arch/arm64/gic/its.hpp"
 #include "arch/arm64/gic/redistributor.hpp"
 #include "arch/arm64/gic/registers.hpp"
 #include "arch/arm64/gic/virtual_interface.hpp"
@@ -56,7 +57,7 @@ class BasicVgic {
     // Bring-up, in this order.
 
     /// Once, on the boot CPU: Distributor off, reset and on, all SPIs disabled and routed to
-    /// `boot_mpidr`; finds every CPU's Redistributor.
+    /// `boot_mpidr`; every ITS off; finds every CPU's Redistributor.
     /// Errors: unsupported (no GICv3; interrupts of Baton's own that are no PPIs), too_many
     /// (Redistributors), timed_out (the hardware does not take a write).
     Result<> init(const Platform& platform, u64 boot_mpidr);
@@ -104,11 +105,15 @@ class BasicVgic {
     void turn_off(Cpu& cpu) {
         release_interrupts(cpu);
         close_interface(cpu);
+        hand_over_lpis(cpu);
         refuse_1_of_n(cpu);
     }
     void release_interrupts(Cpu& cpu) { cpu.interface_.release_all(banks(cpu)); }
     /// Only with empty list registers.
     void close_interface(Cpu& cpu) { cpu.interface_.turn_off(); }
+    /// After both. The Redistributor keeps its LPIs, which kernels count on; those that it has let
+    /// go of go to another CPU, for the guest may have told the ITS to send them there.
+    void hand_over_lpis(Cpu& cpu);
     void refuse_1_of_n(Cpu& cpu) { cpu.redistributor_.take_part_in_1_of_n(false); }
 
     // A handover: `drain`, `gather` and `take_down` are what it does; the parts of each follow it.
@@ -118,17 +123,30 @@ class BasicVgic {
     void drain(Cpu& cpu) {
         drop_interrupts(cpu);
         close_interface(cpu);
+        (void)disable_lpis(cpu);
     }
     void drop_interrupts(Cpu& cpu) { cpu.interface_.drop_all(); }
+    /// After both, and before the memory is another kernel's: the Redistributor writes to its
+    /// tables until then. False: it goes on doing so.
+    bool disable_lpis(Cpu& cpu) {
+        const bool done = cpu.redistributor_.lpis().reset();
+        cpu.interface_.forget_waiting_lpis(); // None is acknowledged any more.
+        return done;
+    }
 
     /// The boot CPU for all, when every other CPU has drained or is lost. O(SPIs), and a store for
     /// each CPU. False: the Distributor still has a write pending.
     bool gather(Cpu& boot) {
         forget_sgis();
-        const bool done = reset_spis();
+        bool done = reset_its() && reset_spis();
+        done = disable_lpis_of_others() && done;
         route_spis(boot);
         return done;
     }
+    /// Every ITS off, at rest and without tables. False: one does not come to rest.
+    bool reset_its();
+    /// Those of CPUs that take no part. False: they stay on somewhere.
+    bool disable_lpis_of_others();
     /// Those that the old kernel sent to CPUs which take no part.
     void forget_sgis() {
         for (u32 i = 0; i < cpu_count_; i++) {
@@ -147,7 +165,8 @@ class BasicVgic {
     /// Redistributor still has a write pending.
     bool take_down(Cpu& cpu) {
         refuse_1_of_n(cpu);
-        return reset_own_interrupts(cpu);
+        const bool off = disable_lpis(cpu); // of one that parked while the others drained
+        return reset_own_interrupts(cpu) && off;
     }
     bool reset_own_interrupts(Cpu& cpu) {
         cpu.groups_changed_.store(false, std::memory_order_relaxed);
@@ -156,6 +175,7 @@ class BasicVgic {
 
     /// The boot CPU for a CPU that is lost: no 1-of-N SPI is sent there, and its PPIs are off.
     void fence(Cpu& lost) {
+        has_idle_lpis_.store(true, std::memory_order_relaxed);
         lost.redistributor_.take_part_in_1_of_n(false);
         lost.redistributor_.bank().begin_reset();
     }
@@ -176,12 +196,23 @@ class BasicVgic {
   private:
     using Bank = InterruptBank<Machine>;
 
-    auto banks(Cpu& cpu) {
-        return [this, &cpu](u32 intid) -> Bank& {
+    /// Where a CPU's interrupts are while they are in no list register.
+    struct Banks {
+        BasicVgic& vgic;
+        Cpu& cpu;
+
+        Bank& operator()(u32 intid) const {
             return is_private(intid) ? cpu.redistributor_.bank()
-                                     : distributor_.bank(bank_of(intid));
-        };
-    }
+                                     : vgic.distributor_.bank(bank_of(intid));
+        }
+        u8 lpi_priority(u32 intid) const { return cpu.redistributor_.lpis().priority(intid); }
+        /// All are in Group 1.
+        bool forwards_lpis() const {
+            return (vgic.distributor_.control().load(std::memory_order_relaxed) &
+                    gicd_ctlr::EnableGrp1) != 0;
+        }
+    };
+    Banks banks(Cpu& cpu) { return {*this, cpu}; }
 
     /// Whose frame an address is in; `cpu` is null in those of a CPU that Baton does not use.
     struct RedistributorAccess {
@@ -190,6 +221,7 @@ class BasicVgic {
         u32 offset;
     };
     std::optional<RedistributorAccess> find_redistributor(Cpu& cpu, PhysAddr address);
+    Its<Machine>* find_its(PhysAddr address);
 
     u64 distributor_read(Cpu& cpu, u32 offset, u32 size);
     void distributor_write(Cpu& cpu, u32 offset, u32 size, u64 value);
@@ -198,6 +230,7 @@ class BasicVgic {
     u32 bank_read(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at, u32 size);
     void bank_write(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at, u32 size, u32 value);
     void control_write(Cpu& cpu, u32 value);
+    void lpi_control_write(Cpu& cpu, Cpu& target, u32 value);
     /// SGIs of `target` may have become deliverable.
     void present_sgis(Cpu& cpu, Cpu& target);
 
@@ -206,6 +239,11 @@ class BasicVgic {
     FrameMap frames_;
     std::array<Cpu*, max_cpus> cpus_{};
     u32 cpu_count_ = 0; ///< one above the highest CpuId attached
+    std::array<Its<Machine>, decltype(GicInfo::its)::capacity> its_{};
+    u32 its_count_ = 0;
+    u32 lpi_id_bits_ = 0; ///< of the guest's INTIDs; 0: it has no LPIs
+    /// A CPU that takes no part in handovers may have its LPIs on.
+    std::atomic<bool> has_idle_lpis_{false};
     u32 maintenance_ = 0;
     u32 timer_ = 0;
     u32 own_ = 0;    ///< Baton's own, of bank 0
@@ -216,4 +254,5 @@ class BasicVgic {
 
 #include "arch/arm64/gic/basic_vgic_bring_up.hpp"
 #include "arch/arm64/gic/basic_vgic_interrupts.hpp"
+#include "arch/arm64/gic/basic_vgic_lpis.hpp"
 #include "arch/arm64/gic/basic_vgic_mmio.hpp"

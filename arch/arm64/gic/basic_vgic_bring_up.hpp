@@ -52,6 +52,13 @@ Result<> BasicVgic<Machine>::init(const Platform& platform, u64 boot_mpidr) {
         !done) {
         return done;
     }
+    lpi_id_bits_ = platform.gic.its.empty() ? 0 : distributor_.lpi_id_bits();
+    distributor_.offer_lpis(lpi_id_bits_ != 0);
+    for (const PhysRange frames : platform.gic.its) {
+        if (const auto done = its_[its_count_++].bring_up(frames); !done) { // as many as there are
+            return done;
+        }
+    }
     for (const PhysRange region : platform.gic.redistributors) {
         if (const auto done = detail::walk_redistributors<Machine>(
                 region, platform.gic.redistributor_stride, frames_);
@@ -73,7 +80,7 @@ Result<> BasicVgic<Machine>::attach(CpuId id, u64 mpidr, Cpu& cpu) {
     cpu.frames_ = frame->range;
     cpu.redistributor_.attach(frame->range.begin, hidden_,
                               cpu.interface_.hardware().implemented_virtual_priority(),
-                              distributor_.control());
+                              distributor_.control(), lpi_id_bits_);
     cpus_[index(id)] = &cpu;
     cpu_count_ = std::max(cpu_count_, index(id) + 1);
     return by_affinity_.add(cpu.affinity_, id) ? Result<>{} : std::unexpected(Error::too_many);

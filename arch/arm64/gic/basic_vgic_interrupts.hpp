@@ -14,7 +14,12 @@ auto BasicVgic<Machine>::handle_interrupts(Cpu& cpu) -> OwnInterrupts {
     for (u32 n = 0; n < most_at_once; n++) {
         const u32 intid = hardware.acknowledge();
         if (intid >= first_special_intid) {
-            break;
+            if (!is_lpi(intid)) {
+                break;
+            }
+            hardware.drop_priority(intid); // There is nothing to deactivate.
+            cpu.interface_.insert_lpi(intid, banks(cpu));
+            continue;
         }
         hardware.drop_priority(intid);
         if (!is_private(intid) || (bit_of(intid) & (hidden_ | sgi_bits)) == 0) {

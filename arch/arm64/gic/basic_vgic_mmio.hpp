@@ -45,6 +45,12 @@ std::optional<u64> BasicVgic<Machine>::mmio_read(Cpu& cpu, GuestAddr address, u3
     if (const auto at = find_redistributor(cpu, physical)) {
         return redistributor_read(cpu, *at, size);
     }
+    if (const auto* its = find_its(physical)) {
+        const u64 offset = physical - its->range().begin;
+        return offset < gits_frame_size && is_aligned(offset, size)
+                   ? its->read(static_cast<u32>(offset), size)
+                   : 0;
+    }
     return std::nullopt;
 }
 
@@ -58,6 +64,13 @@ bool BasicVgic<Machine>::mmio_write(Cpu& cpu, GuestAddr address, u32 size, u64 v
     }
     if (const auto at = find_redistributor(cpu, physical)) {
         redistributor_write(cpu, *at, size, value);
+        return true;
+    }
+    if (auto* its = find_its(physical)) {
+        const u64 offset = physical - its->range().begin;
+        if (offset < gits_frame_size && is_aligned(offset, size)) {
+            its->write(static_cast<u32>(offset), size, value);
+        }
         return true;
     }
     return false;
@@ -112,7 +125,7 @@ u64 BasicVgic<Machine>::redistributor_read(Cpu& cpu, RedistributorAccess at, u32
                                : 0;
         }
         // Of a CPU that Baton does not use, its affinity at least: kernels walk past it.
-        const u64 typer = Redistributor<Machine>::visible_typer(at.typer);
+        const u64 typer = Redistributor<Machine>::visible_typer(at.typer, lpi_id_bits_ != 0);
         const u32 shift = at.offset == static_cast<u32>(Gicr32::TYPER_HIGH) ? 32 : 0;
         return at.offset - shift / 8 == static_cast<u32>(Gicr64::TYPER) && size >= 4
                    ? typer >> shift
@@ -134,8 +147,12 @@ void BasicVgic<Machine>::redistributor_write(Cpu& cpu, RedistributorAccess at, u
         return;
     }
     if (at.offset < gicr_frame_size) {
-        if (size == 4) {
+        if (size == 4 && Gicr32{at.offset} == Gicr32::CTLR) {
+            lpi_control_write(cpu, *at.cpu, static_cast<u32>(value));
+        } else if (size == 4) {
             at.cpu->redistributor_.write32(at.offset, static_cast<u32>(value));
+        } else if (size == 8) {
+            at.cpu->redistributor_.write64(at.offset, value);
         }
         return;
     }
@@ -221,7 +238,8 @@ void BasicVgic<Machine>::control_write(Cpu& cpu, u32 value) {
             if (any_off) {
                 cpus_[i]->groups_changed_.store(true, std::memory_order_release);
             }
-            kick |= cpus_[i]->redistributor_.bank().deliverable() != 0;
+            kick |= cpus_[i]->redistributor_.bank().deliverable() != 0 ||
+                    cpus_[i]->interface_.has_waiting_lpis();
         }
     }
     if (kick) {

@@ -15,7 +15,7 @@ namespace baton::arm64::gic {
 
 /// The Distributor: all SPIs are the guest's. It is always on; what the guest writes to GICD_CTLR
 /// is kept here and decides which physical enables are set. The guest sees one security state with
-/// affinity routing, and neither LPIs nor message-based or extended SPIs.
+/// affinity routing, and neither message-based nor extended SPIs.
 template <class Machine>
 class Distributor {
   public:
@@ -109,6 +109,13 @@ class Distributor {
     bool has_one_security_state() const { return (frame_.read(Gicd32::CTLR) & gicd_ctlr::DS) != 0; }
     bool has_range_selector() const { return (typer_ & gicd_typer::RSS) != 0; }
 
+    /// For a guest with LPIs, of INTIDs. 0: the GIC has none.
+    u32 lpi_id_bits() const {
+        const u32 bits = ((typer_ & gicd_typer::IDbits) >> id_bits_low) + 1;
+        return (typer_ & gicd_typer::LPIS) != 0 ? std::min(bits, most_id_bits) : 0;
+    }
+    void offer_lpis(bool offered) { offers_lpis_ = offered; }
+
     const std::atomic<u32>& control() const { return control_; }
     /// The guest's GICD_CTLR. SPIs follow at once; the caller looks after the CPUs' own interrupts.
     /// @return the groups that were forwarded before
@@ -130,9 +137,7 @@ class Distributor {
             return control_.load(std::memory_order_relaxed) | gicd_ctlr::ARE | gicd_ctlr::DS |
                    (frame_.read(Gicd32::CTLR) & gicd_ctlr::RWP);
         case Gicd32::TYPER:
-            return typer_ &
-                   (gicd_typer::ITLinesNumber | gicd_typer::CPUNumber | gicd_typer::IDbits |
-                    gicd_typer::A3V | gicd_typer::No1N | gicd_typer::RSS);
+            return visible_typer();
         case Gicd32::IIDR:
             return frame_.read(Gicd32::IIDR);
         case Gicd32::PIDR2:
@@ -167,6 +172,17 @@ class Distributor {
     /// GICD_IROUTER: Aff3, Interrupt_Routing_Mode (1 of N), Aff2 to Aff0.
     static constexpr u64 route_bits = 0xff'80ff'ffff;
 
+    static constexpr u32 id_bits_low = 19;
+
+    u32 visible_typer() const {
+        const u32 plain = typer_ & (gicd_typer::ITLinesNumber | gicd_typer::CPUNumber |
+                                    gicd_typer::A3V | gicd_typer::No1N | gicd_typer::RSS);
+        if (!offers_lpis_) {
+            return plain | (typer_ & gicd_typer::IDbits);
+        }
+        return plain | (typer_ & (gicd_typer::LPIS | gicd_typer::num_LPIs)) |
+               (lpi_id_bits() - 1) << id_bits_low;
+    }
     bool writes_done() {
         return Machine::poll([this] { return (frame_.read(Gicd32::CTLR) & gicd_ctlr::RWP) == 0; });
     }
@@ -198,6 +214,7 @@ class Distributor {
     PhysRange range_{};
     Frame frame_{};
     u32 typer_ = 0;
+    bool offers_lpis_ = false;
     u32 spi_end_ = first_spi; ///< one above the last implemented SPI
     u32 control_at_entry_ = 0;
     std::atomic<u32> control_{0};

@@ -34,7 +34,9 @@ inline constexpr u32 RWP = u32{1} << 31;
 namespace gicd_typer {
 inline constexpr u32 ITLinesNumber = 0x1f;
 inline constexpr u32 CPUNumber = 0x7 << 5;
-inline constexpr u32 IDbits = 0x1f << 19;
+inline constexpr u32 num_LPIs = 0x1f << 11; ///< 0: as many as IDbits says
+inline constexpr u32 LPIS = 1 << 17;
+inline constexpr u32 IDbits = 0x1f << 19; ///< of INTIDs, less one
 inline constexpr u32 A3V = 1 << 24;
 inline constexpr u32 No1N = 1 << 25;
 inline constexpr u32 RSS = 1 << 26;

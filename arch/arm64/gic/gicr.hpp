@@ -18,6 +18,8 @@ enum class Gicr32 : u32 {
 
 enum class Gicr64 : u32 {
     TYPER = 0x0008,
+    PROPBASER = 0x0070,
+    PENDBASER = 0x0078,
 };
 
 inline constexpr u64 gicr_frame_size = 0x10000;
@@ -25,12 +27,23 @@ inline constexpr u64 gicr_sgi_base = gicr_frame_size;
 
 namespace gicr_ctlr {
 inline constexpr u32 EnableLPIs = 1 << 0;
+inline constexpr u32 CES = 1 << 1; ///< EnableLPIs can be cleared
 inline constexpr u32 RWP = 1 << 3;
 inline constexpr u32 DPG1NS = 1 << 25;
 inline constexpr u32 UWP = u32{1} << 31;
 } // namespace gicr_ctlr
 
+namespace gicr_propbaser {
+inline constexpr u64 IDbits = 0x1f; ///< of INTIDs, less one
+inline constexpr u64 Physical_Address = 0x000f'ffff'ffff'f000;
+} // namespace gicr_propbaser
+
+namespace gicr_pendbaser {
+inline constexpr u64 Physical_Address = 0x000f'ffff'ffff'0000;
+} // namespace gicr_pendbaser
+
 namespace gicr_typer {
+inline constexpr u64 PLPIS = 1 << 0;
 inline constexpr u64 VLPIS = 1 << 1;
 inline constexpr u64 Last = 1 << 4;
 inline constexpr u64 DPGS = 1 << 5;

@@ -3,19 +3,24 @@
 
 #include "hyp/types.hpp"
 
-/// The INTIDs that Baton knows (IHI 0069, 2.2). Extended PPIs and SPIs and LPIs are hidden from the
-/// guest and never enabled.
+/// The INTIDs that Baton knows (IHI 0069, 2.2). Extended PPIs and SPIs are hidden from the guest and
+/// never enabled.
 namespace baton::arm64::gic {
 
 inline constexpr u32 first_ppi = 16;
 inline constexpr u32 first_spi = 32;
 /// 1020 to 1023 are no interrupts but answers: nothing to acknowledge for the one who asks.
 inline constexpr u32 first_special_intid = 1020;
+inline constexpr u32 first_lpi = 8192;
+/// As many INTIDs as every virtual CPU interface can present (ICH_VTR_EL2.IDbits).
+inline constexpr u32 most_id_bits = 16;
+inline constexpr u32 lpi_end = 1 << most_id_bits;
 /// The registers of the Distributor and of the SGI frame hold 32 interrupts a word.
 inline constexpr u32 bank_count = 32;
 
 constexpr bool is_sgi(u32 intid) { return intid < first_ppi; }
 constexpr bool is_private(u32 intid) { return intid < first_spi; }
+constexpr bool is_lpi(u32 intid) { return intid >= first_lpi; }
 
 /// Bank 0 are a CPU's own SGIs and PPIs, banks 1 to 31 the SPIs.
 constexpr u32 bank_of(u32 intid) { return intid / 32; }

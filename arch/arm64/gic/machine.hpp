@@ -6,6 +6,7 @@
 #include "arch/arm64/mmio.hpp"
 #include "arch/arm64/spinlock.hpp"
 #include "arch/arm64/time.hpp"
+#include "hyp/address.hpp"
 
 namespace baton::arm64::gic {
 
@@ -34,6 +35,15 @@ struct Machine {
         }
         return true;
     }
+
+    /// Is all of it RAM of the VM's current kernel?
+    static bool is_guest_memory(PhysRange range);
+    /// One that is.
+    static u8 read_guest_byte(PhysAddr at) {
+        return *reinterpret_cast<const volatile u8*>(at.value);
+    }
+    /// The guest wants the GIC to use memory that is not its own: the log says so, a few times.
+    static void tell_refused(const char* reg, PhysRange range);
 
     /// Memory written so far is visible to whoever sees the effect of a device write that follows.
     static void publish() { dsb_ishst(); }

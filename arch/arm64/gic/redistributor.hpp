@@ -5,13 +5,14 @@
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/gicr.hpp"
 #include "arch/arm64/gic/interrupt_bank.hpp"
+#include "arch/arm64/gic/lpis.hpp"
 #include "hyp/address.hpp"
 #include "hyp/result.hpp"
 
 namespace baton::arm64::gic {
 
-/// One CPU's Redistributor: its SGIs, PPIs and power state. The guest sees no LPIs, and GICR_WAKER
-/// as software keeps it: the physical one stays awake as long as Baton owns the CPU.
+/// One CPU's Redistributor: its SGIs, PPIs, LPIs and power state. The guest sees GICR_WAKER as
+/// software keeps it: the physical one stays awake as long as Baton owns the CPU.
 template <class Machine>
 class Redistributor {
   public:
@@ -19,12 +20,16 @@ class Redistributor {
     using Frame = typename Machine::template Mmio<Gicr32, Gicr64>;
 
     /// @param own Baton's own SGI and PPIs, hidden from the guest
-    void attach(PhysAddr frame, u32 own, u8 priority_mask, const std::atomic<u32>& control) {
+    /// @param lpi_id_bits 0: the guest has no LPIs
+    void attach(PhysAddr frame, u32 own, u8 priority_mask, const std::atomic<u32>& control,
+                u32 lpi_id_bits = 0) {
         frame_ = Frame{frame};
         sgi_frame_ = frame + gicr_sgi_base;
         // The kick's number is the guest's all the same: its SGIs have no physical counterpart.
         bank_.init(typename Bank::Registers{frame + gicr_sgi_base}, 0, ~own | sgi_bits,
                    priority_mask, control);
+        offers_lpis_ = lpi_id_bits != 0;
+        lpis_.attach(frame, lpi_id_bits, priority_mask);
     }
 
     /// On the CPU itself: awake, everything reset, Baton's own interrupts enabled.
@@ -37,7 +42,7 @@ class Redistributor {
         if (!wake()) {
             return std::unexpected(Error::timed_out);
         }
-        if (!disable_lpis()) {
+        if (!lpis_.bring_up()) {
             return std::unexpected(Error::unsupported);
         }
         bank_.begin_bring_up();
@@ -85,6 +90,7 @@ class Redistributor {
     }
 
     Bank& bank() { return bank_; }
+    Lpis<Machine>& lpis() { return lpis_; }
     /// The implemented bits of a physical priority.
     u8 priority_bits() const { return priority_bits_; }
 
@@ -92,7 +98,7 @@ class Redistributor {
     u32 read32(u32 offset) const {
         switch (Gicr32{offset}) {
         case Gicr32::CTLR:
-            return frame_.read(Gicr32::CTLR) & (gicr_ctlr::RWP | gicr_ctlr::UWP);
+            return lpis_.read_control();
         case Gicr32::IIDR:
             return frame_.read(Gicr32::IIDR);
         case Gicr32::WAKER:
@@ -107,27 +113,46 @@ class Redistributor {
         if (offset == static_cast<u32>(Gicr64::TYPER)) {
             return static_cast<u32>(typer());
         }
+        if (is_base(offset)) {
+            return static_cast<u32>(lpis_.read_base(Gicr64{offset & ~7U}) >> offset % 8 * 8);
+        }
         return offset >= static_cast<u32>(Gicr32::PIDR4) ? frame_.read(Gicr32{offset}) : 0;
     }
-    u64 read64(u32 offset) const { return offset == static_cast<u32>(Gicr64::TYPER) ? typer() : 0; }
+    u64 read64(u32 offset) const {
+        return is_base(offset)                               ? lpis_.read_base(Gicr64{offset})
+               : offset == static_cast<u32>(Gicr64::TYPER) ? typer()
+                                                             : 0;
+    }
+    /// GICR_CTLR is `lpis`'s.
     void write32(u32 offset, u32 value) {
         if (Gicr32{offset} == Gicr32::WAKER) {
             const bool asleep = (value & gicr_waker::ProcessorSleep) != 0;
             waker_.store(asleep ? asleep_ : 0, std::memory_order_relaxed);
+        } else if (is_base(offset)) {
+            lpis_.write_base(Gicr64{offset & ~7U}, offset % 8, 4, value);
+        }
+    }
+    void write64(u32 offset, u64 value) {
+        if (is_base(offset)) {
+            lpis_.write_base(Gicr64{offset}, 0, 8, value);
         }
     }
 
     /// What the guest may know of GICR_TYPER. VLPIS says that four frames follow each other instead
-    /// of two, so it stays though there are no LPIs.
-    static constexpr u64 visible_typer(u64 typer) {
+    /// of two, so it stays though the guest has no virtual LPIs.
+    static constexpr u64 visible_typer(u64 typer, bool lpis) {
         return typer & (gicr_typer::VLPIS | gicr_typer::Last | gicr_typer::Processor_Number |
-                        gicr_typer::Affinity_Value);
+                        gicr_typer::Affinity_Value | (lpis ? gicr_typer::PLPIS : 0));
     }
 
   private:
     static constexpr u32 asleep_ = gicr_waker::ProcessorSleep | gicr_waker::ChildrenAsleep;
 
-    u64 typer() const { return visible_typer(frame_.read(Gicr64::TYPER)); }
+    u64 typer() const { return visible_typer(frame_.read(Gicr64::TYPER), offers_lpis_); }
+    static constexpr bool is_base(u32 offset) {
+        return offset >= static_cast<u32>(Gicr64::PROPBASER) &&
+               offset < static_cast<u32>(Gicr64::PENDBASER) + 8;
+    }
 
     bool writes_done() {
         return Machine::poll([this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
@@ -143,15 +168,6 @@ class Redistributor {
         return Machine::poll(
             [this] { return (frame_.read(Gicr32::WAKER) & gicr_waker::ChildrenAsleep) == 0; });
     }
-    /// A kernel that ran before Baton may have left LPIs on. Some Redistributors never let go.
-    bool disable_lpis() {
-        const u32 control = frame_.read(Gicr32::CTLR);
-        if ((control & gicr_ctlr::EnableLPIs) == 0) {
-            return true;
-        }
-        frame_.write(Gicr32::CTLR, control & ~gicr_ctlr::EnableLPIs);
-        return writes_done() && (frame_.read(Gicr32::CTLR) & gicr_ctlr::EnableLPIs) == 0;
-    }
     void forget_waker() { waker_.store(asleep_, std::memory_order_relaxed); }
 
     Frame frame_{};
@@ -159,6 +175,8 @@ class Redistributor {
     u32 control_at_entry_ = 0;
     u32 waker_at_entry_ = 0;
     Bank bank_;
+    Lpis<Machine> lpis_;
+    bool offers_lpis_ = false;
     u8 priority_bits_ = 0xff;
     std::atomic<u32> waker_{asleep_};
 };

@@ -4,6 +4,7 @@
 #include "arch/arm64/gic/interrupt_bank.hpp"
 #include "arch/arm64/gic/intid.hpp"
 #include "arch/arm64/gic/list_registers.hpp"
+#include "arch/arm64/gic/lpi_set.hpp"
 #include "arch/arm64/gic/maintenance.hpp"
 #include "arch/arm64/gic/priority.hpp"
 #include "arch/arm64/gic/set_aside.hpp"
@@ -12,13 +13,14 @@ namespace baton::arm64::gic {
 
 /// Brings the interrupts of a CPU into its list registers. All members run on that CPU, at EL2.
 ///
-/// Nothing waits here to become pending. What finds no list register goes back to where it was
-/// pending, the physical GIC or the bank of SGIs, and the physical priority mask lets only those
+/// Nothing but LPIs waits here to become pending. What finds no list register goes back to where it
+/// was pending, the physical GIC or the bank of SGIs, and the physical priority mask lets only those
 /// interrupts in that would displace a pending one. When the guest has taken the last pending one
 /// the maintenance interrupt opens the mask again: No Pending, not Underflow, since the guest may
 /// hold active interrupts for long. Active interrupts in all list registers don't shut others out:
 /// the one of the lowest priority is set aside, and the virtual interface reports when the guest
-/// deactivates it (a count of EOIs; the trap of ICC_DIR_EL1).
+/// deactivates it (a count of EOIs; the trap of ICC_DIR_EL1). An LPI has no active state: what is
+/// acknowledged is nowhere but here, and waits in a set that has room for all.
 ///
 /// What a guest can tell from a GIC of its own: an interrupt that is pending in a list register is
 /// not withdrawn when its line drops, nor does another edge merge with it; and pending interrupts
@@ -59,7 +61,8 @@ class VirtualInterface {
         set_mask(mask_guest);
     }
 
-    // Below, `banks(intid)` gives the Bank that keeps an interrupt while no list register does.
+    // Below, `banks(intid)` gives the Bank that keeps an interrupt while no list register does;
+    // `banks.lpi_priority(intid)` and `banks.forwards_lpis()` tell of LPIs.
 
     /// A physical interrupt has been acknowledged and its priority dropped; it is active now.
     template <class Banks>
@@ -88,11 +91,28 @@ class VirtualInterface {
         }
     }
 
+    /// An LPI has been acknowledged and its priority dropped, also while the CPU is off.
+    template <class Banks>
+    void insert_lpi(u32 intid, const Banks& banks) {
+        if (!is_on() || waiting_.contains(intid) || !banks.forwards_lpis() ||
+            !present_lpi(intid, banks)) {
+            waiting_.add(intid);
+        }
+    }
+    /// From any CPU: this one is to present it when it has been kicked.
+    void leave_lpi(u32 intid) { waiting_.add(intid); }
+    /// False: it has been presented.
+    bool take_lpi(u32 intid) { return waiting_.remove(intid); }
+    std::optional<u32> first_waiting_lpi() const { return waiting_.first(); }
+    void forget_waiting_lpis() { waiting_.clear(); }
+    bool has_waiting_lpis() const { return !waiting_.empty(); }
+    bool is_on() const { return is_on_.load(); }
+
     /// What is set aside and what SGIs are pending goes into list registers, and the mask follows.
     /// To be called whenever there may be more of it, or room: cheap if there is neither.
     template <class Banks>
     void fill(const Banks& banks) {
-        if (!is_on_) {
+        if (!is_on()) {
             return;
         }
         settle_set_aside();
@@ -106,6 +126,7 @@ class VirtualInterface {
                 break;
             }
         }
+        take_in_lpis(banks);
         if (is_constrained()) {
             update();
         }
@@ -116,7 +137,7 @@ class VirtualInterface {
         return held;
     }
     bool has_pending() const {
-        bool pending = false;
+        bool pending = !waiting_.empty();
         list_.for_each([&](u32, ListRegister value) { pending |= value.is_pending(); });
         return pending;
     }
@@ -161,9 +182,17 @@ class VirtualInterface {
     /// Those of a group that is forwarded no longer.
     template <class Banks>
     void take_back_unforwarded(const Banks& banks) {
-        take_back_if(
-            [&](ListRegister value) { return !banks(value.intid()).is_forwarded(value.intid()); },
-            banks);
+        const auto is_forwarded = [&](u32 intid) {
+            return is_lpi(intid) ? banks.forwards_lpis() : banks(intid).is_forwarded(intid);
+        };
+        take_back_if([&](ListRegister value) { return !is_forwarded(value.intid()); }, banks);
+    }
+    /// The guest has turned its LPIs off.
+    template <class Banks>
+    void drop_lpis(const Banks& banks) {
+        waiting_.clear();
+        remove_pending([](ListRegister value) { return is_lpi(value.intid()); },
+                       [](u32, ListRegister) {}, banks);
     }
 
     /// Every list register emptied; what was pending stays pending for whoever it is routed to.
@@ -186,9 +215,13 @@ class VirtualInterface {
             list_.set(n, {});
         });
         drop_set_aside();
+        waiting_.clear();
     }
 
   private:
+    /// LPIs that are compared to find the most urgent one; the others wait.
+    static constexpr u32 most_compared = 64;
+
     /// No list register was left, or will be when one more is taken.
     static bool is_last(u32 free) { return (free & (free - 1)) == 0; }
 
@@ -225,6 +258,54 @@ class VirtualInterface {
         return place.has_value();
     }
 
+    /// False: there is no room for it, or the guest has not ended the one before it.
+    template <class Banks>
+    bool present_lpi(u32 intid, const Banks& banks) {
+        if (set_aside_.contains(intid)) {
+            return false;
+        }
+        const u32 free = list_.free();
+        if (const auto n = list_.find(intid, free)) {
+            list_.put(*n, list_.get(*n).with_pending(), true);
+            return true;
+        }
+        constexpr bool group1 = true;
+        const auto lpi = ListRegister::software(intid, banks.lpi_priority(intid), group1);
+        const auto place = free != 0 ? list_.first(free) : make_room(lpi.priority(), banks);
+        if (place) {
+            list_.put(*place, lpi, true);
+        }
+        if (is_last(free)) {
+            update();
+        }
+        return place.has_value();
+    }
+    template <class Banks>
+    void take_in_lpis(const Banks& banks) {
+        while (!waiting_.empty() && banks.forwards_lpis()) {
+            const auto lpi = most_urgent_lpi(banks);
+            if (!lpi || !present_lpi(*lpi, banks)) {
+                break;
+            }
+            waiting_.remove(*lpi);
+        }
+    }
+    template <class Banks>
+    std::optional<u32> most_urgent_lpi(const Banks& banks) const {
+        std::optional<u32> best;
+        u8 priority = 0;
+        u32 seen = 0;
+        waiting_.for_each([&](u32 lpi) {
+            if (const u8 its = banks.lpi_priority(lpi);
+                !set_aside_.contains(lpi) && (!best || its < priority)) {
+                best = lpi;
+                priority = its;
+            }
+            return ++seen < most_compared;
+        });
+        return best;
+    }
+
     /// A list register for an interrupt of this priority when none is free: that of the lowest
     /// pending one, if that is lower still; if none is only pending, that of the lowest active one.
     template <class Banks>
@@ -244,17 +325,28 @@ class VirtualInterface {
         const auto n = list_.lowest();
         const ListRegister victim = list_.get(*n);
         if (victim.is_pending()) {
-            banks(victim.intid()).pend_again(victim.intid(), true);
+            pend_again(victim, true, banks);
         }
-        set_aside_.add(victim.without_pending());
+        // With a split EOI nobody would say when an LPI ends: it is not deactivated (4.6).
+        if (!is_lpi(victim.intid()) || !hardware().has_split_eoi()) {
+            set_aside_.add(victim.without_pending());
+        }
         list_.set(*n, {});
         return n;
     }
 
+    template <class Banks>
+    void pend_again(ListRegister value, bool latched, const Banks& banks) {
+        if (is_lpi(value.intid())) {
+            waiting_.add(value.intid());
+        } else {
+            banks(value.intid()).pend_again(value.intid(), latched);
+        }
+    }
     /// Pending again where it came from, then no longer active: at no moment is it neither.
     template <class Banks>
     void give_back(ListRegister value, bool latched, const Banks& banks) {
-        banks(value.intid()).pend_again(value.intid(), latched);
+        pend_again(value, latched, banks);
         if (value.is_hardware()) {
             Machine::complete_device_writes();
             hardware().deactivate(value.intid());
@@ -369,7 +461,9 @@ class VirtualInterface {
     u8 mask_ = mask_guest;
     u8 priority_bits_ = 0xff;
     bool can_trap_dir_ = false;
-    bool is_on_ = false;
+    /// The CPU's own, which others look at before they leave it an LPI.
+    std::atomic<bool> is_on_{false};
+    LpiSet waiting_;
 };
 
 } // namespace baton::arm64::gic

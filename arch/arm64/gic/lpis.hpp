@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#pragma once
+
+#include "arch/arm64/gic/gicr.hpp"
+#include "arch/arm64/gic/intid.hpp"
+#include "hyp/address.hpp"
+
+#include <atomic>
+
+namespace baton::arm64::gic {
+
+/// The LPI side of a Redistributor. The guest's tables are used by the hardware as they are; where
+/// they lie is checked against the guest's memory when LPIs are enabled.
+template <class Machine>
+class Lpis {
+  public:
+    using Frame = typename Machine::template Mmio<Gicr32, Gicr64>;
+
+    struct Tables {
+        PhysRange config;  ///< GICR_PROPBASER's: a byte for each LPI
+        PhysRange pending; ///< GICR_PENDBASER's: a bit for each INTID
+    };
+
+    /// @param id_bits of the guest's INTIDs; 0: it has no LPIs
+    void attach(PhysAddr frame, u32 id_bits, u8 priority_mask) {
+        frame_ = Frame{frame};
+        id_bits_ = id_bits;
+        priority_mask_ = priority_mask;
+    }
+
+    /// Off and without tables, whatever ran before Baton. False: they stay on.
+    bool bring_up() {
+        enabled_.store((frame_.read(Gicr32::CTLR) & gicr_ctlr::EnableLPIs) != 0,
+                       std::memory_order_relaxed);
+        written_ = id_bits_ != 0;
+        return reset();
+    }
+    /// As `bring_up` leaves it; on the CPU itself, or on another while it takes no part. False:
+    /// they stay on, and `tables` stay in use for good.
+    bool reset() {
+        if (enabled() && !disable()) {
+            return false;
+        }
+        if (written_) { // There are no LPIs that could use them.
+            frame_.write(Gicr64::PROPBASER, 0);
+            frame_.write(Gicr64::PENDBASER, 0);
+            wanted_config_ = wanted_pending_ = 0;
+            written_ = false;
+        }
+        return true;
+    }
+
+    bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
+    Tables tables() const {
+        const u64 config = frame_.read(Gicr64::PROPBASER);
+        return {.config = config_table(config),
+                .pending = {{frame_.read(Gicr64::PENDBASER) & gicr_pendbaser::Physical_Address},
+                            intids(config) / 8}};
+    }
+
+    /// As the guest has configured it, in the implemented bits.
+    u8 priority(u32 lpi) const {
+        const u64 config = config_.load(std::memory_order_relaxed);
+        return lpi < end_.load(std::memory_order_relaxed)
+                   ? Machine::read_guest_byte({config + lpi - first_lpi}) & priority_mask_
+                   : 0;
+    }
+
+    // The guest's accesses. Without LPIs all is RAZ/WI.
+
+    u32 read_control() const {
+        return frame_.read(Gicr32::CTLR) &
+               (gicr_ctlr::RWP | gicr_ctlr::UWP |
+                (id_bits_ != 0 ? gicr_ctlr::EnableLPIs | gicr_ctlr::CES : 0));
+    }
+    /// LPIs go on or off; whether they can go off is the hardware's to say.
+    void write_control(u32 value) {
+        const bool on = (value & gicr_ctlr::EnableLPIs) != 0;
+        if (id_bits_ == 0 || on == enabled()) {
+            return;
+        }
+        if (!on) {
+            write_enable(false);
+            enabled_.store(is_on(), std::memory_order_relaxed);
+            return;
+        }
+        const Tables in = tables();
+        if (!Machine::is_guest_memory(in.config) || !Machine::is_guest_memory(in.pending)) {
+            return Machine::tell_refused("GICR_CTLR.EnableLPIs", in.config);
+        }
+        end_.store(first_lpi + static_cast<u32>(in.config.size), std::memory_order_relaxed);
+        config_.store(in.config.begin.value, std::memory_order_relaxed);
+        enabled_.store(true, std::memory_order_relaxed);
+        write_enable(true);
+    }
+    u64 read_base(Gicr64 reg) const { return id_bits_ != 0 ? frame_.read(reg) : 0; }
+    /// @param half 4 for the upper one, if `size` is 4
+    void write_base(Gicr64 reg, u32 half, u32 size, u64 value) {
+        if (id_bits_ == 0 || enabled()) {
+            return; // UNPREDICTABLE while they are on (12.11)
+        }
+        u64& wanted = reg == Gicr64::PROPBASER ? wanted_config_ : wanted_pending_;
+        const u64 part = size == 8 ? ~u64{0} : u64{0xffff'ffff} << half * 8;
+        wanted = (wanted & ~part) | (value << half * 8 & part);
+        written_ = true;
+        u64 checked = wanted;
+        PhysRange table{{wanted & gicr_pendbaser::Physical_Address}, (u64{1} << id_bits_) / 8};
+        if (reg == Gicr64::PROPBASER) {
+            const u64 bits = wanted & gicr_propbaser::IDbits;
+            checked = (wanted & ~gicr_propbaser::IDbits) | (bits < id_bits_ ? bits : id_bits_ - 1);
+            table = config_table(checked);
+        }
+        if (Machine::is_guest_memory(table)) {
+            frame_.write(reg, checked);
+        } else if (size == 8) { // One half of two may make no sense.
+            Machine::tell_refused(reg == Gicr64::PROPBASER ? "GICR_PROPBASER" : "GICR_PENDBASER",
+                                  table);
+        }
+    }
+
+  private:
+    static u64 intids(u64 propbaser) {
+        return u64{1} << ((propbaser & gicr_propbaser::IDbits) + 1);
+    }
+    /// Empty if there are too few INTIDs for LPIs.
+    static PhysRange config_table(u64 propbaser) {
+        const u64 count = intids(propbaser);
+        return {{propbaser & gicr_propbaser::Physical_Address},
+                count > first_lpi ? count - first_lpi : 0};
+    }
+    bool is_on() const { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::EnableLPIs) != 0; }
+    void write_enable(bool on) {
+        const u32 rest = frame_.read(Gicr32::CTLR) & ~gicr_ctlr::EnableLPIs;
+        frame_.write(Gicr32::CTLR, rest | (on ? gicr_ctlr::EnableLPIs : 0));
+    }
+    /// What is pending has been written to the table, and no LPI is signalled any more, when RWP
+    /// is clear. Where EnableLPIs can be set but once it reads as 1 then.
+    bool disable() {
+        write_enable(false);
+        const bool done = Machine::poll(
+            [this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
+        enabled_.store(!done || is_on(), std::memory_order_relaxed);
+        return !enabled();
+    }
+
+    Frame frame_{};
+    u32 id_bits_ = 0;
+    u8 priority_mask_ = 0xff;
+    /// GICR_CTLR.EnableLPIs, which other CPUs ask for.
+    std::atomic<bool> enabled_{false};
+    std::atomic<u64> config_{0}; ///< the table
+    std::atomic<u32> end_{0};    ///< one above the last INTID in it
+    bool written_ = false;       ///< the tables' registers, since the reset
+    /// What the guest wrote, which may come in halves.
+    u64 wanted_config_ = 0, wanted_pending_ = 0;
+};
+
+} // namespace baton::arm64::gic
