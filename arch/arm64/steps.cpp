@@ -27,8 +27,8 @@ void empty_list_registers() {
 }
 void close_interface() { hypervisor().vgic.close_interface(this_cpu().vgic); }
 
-/// Before the gathering, for a Redistributor writes to its tables while LPIs are on. A CPU_OFF keeps
-/// them on, as kernels expect.
+/// Before the gathering, for a Redistributor writes to its tables while LPIs are on. A CPU_OFF
+/// keeps them on, as kernels expect.
 void disable_lpis() {
     Hypervisor& baton = hypervisor();
     PerCpu& self = this_cpu();
@@ -121,11 +121,14 @@ constexpr Parts el1{"el1",
                     Part{"tagging", reset_tagging},
                     Part{"stacks", reset_control_stacks},
                     Part{"vectors", reset_vectors}};
-constexpr Parts vgic{"vgic", Part{"list", empty_list_registers},
-                     Part{"interface", close_interface}, Part{"lpis", disable_lpis}};
+constexpr Parts vgic{"vgic", Part{"list", empty_list_registers}, Part{"interface", close_interface},
+                     Part{"lpis", disable_lpis}};
 
-constexpr Parts irqs{"irqs", Part{"its", stop_its}, Part{"lpis", disable_idle_lpis},
-                     Part{"sgis", forget_sgis}, Part{"spis", reset_spis},
+constexpr Parts irqs{"irqs",
+                     Part{"its", stop_its},
+                     Part{"lpis", disable_idle_lpis},
+                     Part{"sgis", forget_sgis},
+                     Part{"spis", reset_spis},
                      Part{"routes", route_spis}};
 constexpr Parts dma{"dma", Part{"devices", stop_dma}};
 constexpr Parts memory{"memory", Part{"images", switch_memory}};

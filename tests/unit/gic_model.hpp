@@ -2,10 +2,13 @@
 #pragma once
 
 #include "arch/arm64/gic/basic_vgic.hpp"
+#include "its_model.hpp"
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -24,9 +27,13 @@ inline constexpr u32 virtual_timer_ppi = 27;
 inline constexpr u32 spi_end = 96;
 
 inline constexpr u64 gicd_base = 0x0800'0000;
+inline constexpr u64 its_base = 0x0808'0000;
 inline constexpr u64 gicr_base = 0x080a'0000;
 inline constexpr u64 gicr_stride = 0x2'0000;
 inline constexpr u64 sgi_base = 0x1'0000;
+/// The guest's memory, and what the tests have in it.
+inline constexpr PhysRange guest_memory{{0x4000'0000}, 64 * MiB};
+inline constexpr u64 lpi_config = 0x4010'0000, lpi_pending = 0x4020'0000, its_tables = 0x4100'0000;
 
 class Gic {
   public:
@@ -46,6 +53,8 @@ class Gic {
         u32 eoi_count = 0;
         u32 waker = 6;
         u32 gicr_ctlr = 0;
+        u64 propbaser = 0, pendbaser = 0;
+        std::set<u32> lpis;       ///< pending
         bool withdrawing = false; ///< GICR_CTLR.RWP
         u8 mask = 0, virtual_mask = 0;
         bool on = false, split_eoi = false;                             ///< physical
@@ -67,6 +76,30 @@ class Gic {
     static u32 affinity(u32 cpu) { return cpu / 16 << 8 | cpu % 16; }
     static u64 frame(u32 cpu) { return gicr_base + cpu * gicr_stride; }
 
+    /// An ITS translates an event of a device. Without EnableLPIs it is lost.
+    void send_lpi(u32 cpu, u32 lpi) {
+        if (has_lpis(cpu)) {
+            cpus_.at(cpu).lpis.insert(lpi);
+        }
+    }
+    bool has_lpis(u32 cpu) const { return (cpus_.at(cpu).gicr_ctlr & gicr_ctlr::EnableLPIs) != 0; }
+    /// In the guest's configuration table: enabled, with this priority.
+    void configure_lpi(u32 lpi, u8 priority) {
+        memory[lpi_config + lpi - first_lpi] = static_cast<u8>((priority & 0xfc) | 1);
+    }
+    std::map<u64, u8> memory;
+    ItsModel its;
+    /// EnableLPIs, once set, is RES1.
+    bool are_lpis_sticky = false;
+
+    u8 priority(u32 cpu, u32 intid) {
+        if (!is_lpi(intid)) {
+            return at(cpu, intid).priority;
+        }
+        return memory[(cpus_[cpu].propbaser & gicr_propbaser::Physical_Address) + intid -
+                      first_lpi] &
+               0xfc;
+    }
     Interrupt& at(u32 cpu, u32 intid) {
         return intid < 32 ? cpus_.at(cpu).own[intid] : spis_.at(intid - 32).state;
     }
@@ -86,7 +119,7 @@ class Gic {
             const Interrupt& i = at(cpu, intid);
             const bool forwarded = (control_ & (i.group1 ? 2 : 1)) != 0;
             if (i.is_pending() && i.enabled && !i.active && forwarded && cpus_[cpu].on &&
-                (!best || i.priority < at(cpu, *best).priority)) {
+                (!best || i.priority < priority(cpu, *best))) {
                 best = intid;
             }
         };
@@ -99,8 +132,14 @@ class Gic {
                 consider(intid);
             }
         }
+        for (const u32 lpi : cpus_[cpu].lpis) {
+            if (has_lpis(cpu) && (control_ & 2) != 0 && cpus_[cpu].on &&
+                (!best || priority(cpu, lpi) < priority(cpu, *best))) {
+                best = lpi;
+            }
+        }
         cpus_[cpu].own[maintenance_ppi].line = wants_maintenance(cpu);
-        if (!is_maintenance_late || !best || at(cpu, *best).priority >= cpus_[cpu].mask) {
+        if (!is_maintenance_late || !best || priority(cpu, *best) >= cpus_[cpu].mask) {
             consider(maintenance_ppi);
         }
         return best;
@@ -108,17 +147,21 @@ class Gic {
     bool is_signalled(u32 cpu) {
         const auto best = highest_pending(cpu);
         const Cpu& c = cpus_[cpu];
-        return best && at(cpu, *best).priority < c.mask &&
-               (c.running.empty() || at(cpu, *best).priority < c.running.back());
+        return best && priority(cpu, *best) < c.mask &&
+               (c.running.empty() || priority(cpu, *best) < c.running.back());
     }
     u32 acknowledge(u32 cpu) {
         if (!is_signalled(cpu)) {
             return spurious;
         }
         const u32 intid = *highest_pending(cpu);
-        at(cpu, intid).active = true;
-        at(cpu, intid).latch = false;
-        cpus_[cpu].running.push_back(at(cpu, intid).priority);
+        cpus_[cpu].running.push_back(priority(cpu, intid));
+        if (is_lpi(intid)) {
+            cpus_[cpu].lpis.erase(intid);
+        } else {
+            at(cpu, intid).active = true;
+            at(cpu, intid).latch = false;
+        }
         return intid;
     }
     void end(u32 cpu, u32 intid) {
@@ -126,11 +169,16 @@ class Gic {
             throw std::logic_error{"priority drop without an active priority"};
         }
         cpus_[cpu].running.pop_back();
-        if (!cpus_[cpu].split_eoi) {
+        if (!cpus_[cpu].split_eoi && !is_lpi(intid)) {
             at(cpu, intid).active = false;
         }
     }
-    void deactivate(u32 cpu, u32 intid) { at(cpu, intid).active = false; }
+    void deactivate(u32 cpu, u32 intid) {
+        if (is_lpi(intid)) {
+            throw std::logic_error{"an LPI is deactivated"};
+        }
+        at(cpu, intid).active = false;
+    }
     void send_sgi(u32 cpu, SgiRequest request) {
         for (u32 i = 0; i < cpu_count(); i++) {
             const bool is_target = request.is_to_all_others()
@@ -174,7 +222,7 @@ class Gic {
             throw std::logic_error{"the guest ends what it has not begun"};
         }
         c.virtual_running.pop_back();
-        if (!c.virtual_split_eoi) {
+        if (!c.virtual_split_eoi || is_lpi(intid)) {
             virtual_deactivate(cpu, intid);
         }
     }
@@ -197,6 +245,9 @@ class Gic {
     // The frames.
 
     u64 read(u64 address, u32 size) {
+        if (address >= its_base && address < gicr_base) {
+            return its.read(address - its_base, size);
+        }
         if (address < gicr_base) {
             return read_distributor(static_cast<u32>(address - gicd_base), size);
         }
@@ -205,10 +256,16 @@ class Gic {
         if (offset >= sgi_base) {
             return read_bank(cpu, offset - sgi_base);
         }
-        const u64 typer = u64{affinity(cpu)} << 32 | cpu << 8 | u64{cpu + 1 == cpu_count()} << 4;
+        const u64 typer =
+            u64{affinity(cpu)} << 32 | cpu << 8 | u64{cpu + 1 == cpu_count()} << 4 | 1;
         switch (offset) {
         case 0x0:
-            return cpus_[cpu].gicr_ctlr | u32{std::exchange(cpus_[cpu].withdrawing, false)} << 3;
+            return cpus_[cpu].gicr_ctlr | u32{std::exchange(cpus_[cpu].withdrawing, false)} << 3 |
+                   u32{!are_lpis_sticky} << 1;
+        case 0x70:
+            return cpus_[cpu].propbaser;
+        case 0x78:
+            return cpus_[cpu].pendbaser;
         case 0x8:
             return size == 8 ? typer : static_cast<u32>(typer);
         case 0xc:
@@ -222,6 +279,9 @@ class Gic {
         }
     }
     void write(u64 address, u64 value) {
+        if (address >= its_base && address < gicr_base) {
+            return its.write(address - its_base, value);
+        }
         if (address < gicr_base) {
             return write_distributor(static_cast<u32>(address - gicd_base), value);
         }
@@ -230,7 +290,10 @@ class Gic {
         if (offset >= sgi_base) {
             write_bank(cpu, offset - sgi_base, static_cast<u32>(value), cpus_[cpu].withdrawing);
         } else if (offset == 0x0) {
-            cpus_[cpu].gicr_ctlr = static_cast<u32>(value);
+            write_gicr_ctlr(cpus_[cpu], static_cast<u32>(value));
+        } else if (offset == 0x70 || offset == 0x78) {
+            hasty_writes += has_lpis(cpu) || cpus_[cpu].withdrawing;
+            (offset == 0x70 ? cpus_[cpu].propbaser : cpus_[cpu].pendbaser) = value;
         } else if (offset == 0x14) {
             write_waker(cpus_[cpu], value);
         }
@@ -242,6 +305,16 @@ class Gic {
         u64 route = 0;
     };
 
+    void write_gicr_ctlr(Cpu& cpu, u32 value) {
+        const u32 was = cpu.gicr_ctlr & gicr_ctlr::EnableLPIs;
+        cpu.gicr_ctlr = value & ~(gicr_ctlr::CES | gicr_ctlr::RWP);
+        if (was != 0 && are_lpis_sticky) {
+            cpu.gicr_ctlr |= gicr_ctlr::EnableLPIs;
+        } else if (was != 0 && (value & gicr_ctlr::EnableLPIs) == 0) {
+            cpu.lpis.clear(); // to the table
+            cpu.withdrawing = true;
+        }
+    }
     void write_waker(Cpu& cpu, u64 value) {
         const bool to_sleep = (value & 2) != 0, sleeps = (cpu.waker & 4) != 0;
         waker_writes++;
@@ -288,7 +361,7 @@ class Gic {
         case 0x0:
             return control_ | 0x50 | u32{std::exchange(withdrawing_, false)} << 31;
         case 0x4:
-            return 0x0478'0000 | (spi_end / 32 - 1); // RSS; ten bits of INTID and more
+            return 0x047a'0000 | (spi_end / 32 - 1); // RSS; 16 bits of INTID; LPIs
         case 0xffe8:
             return 0x3b;
         default:
@@ -508,6 +581,12 @@ struct Machine {
     static bool poll(Done done) {
         return done() || done(); // RWP is 0 at the second look
     }
+    static bool is_guest_memory(PhysRange range) {
+        return !range.empty() && guest_memory.contains(range);
+    }
+    static u8 read_guest_byte(PhysAddr at) { return current->memory[at.value]; }
+    static inline u32 refused = 0;
+    static void tell_refused(const char*, PhysRange) { refused++; }
     static void publish() {}
     static void complete_device_writes() {}
 };
@@ -515,13 +594,17 @@ struct Machine {
 /// Baton on a model: every CPU up and on, its guest with nothing configured yet.
 class Baton {
   public:
-    explicit Baton(u32 cpus = 1, u32 list_registers = 4, bool can_trap_dir = true)
+    explicit Baton(u32 cpus = 1, u32 list_registers = 4, bool can_trap_dir = true,
+                   bool has_its = false)
         : gic{cpus, list_registers} {
         gic.can_trap_dir = can_trap_dir;
         Machine::current = &gic;
         platform_->gic.distributor = {{gicd_base}, 0x1'0000};
         static_cast<void>(
             platform_->gic.redistributors.push({{gicr_base}, (cpus + 2) * gicr_stride}));
+        if (has_its) {
+            static_cast<void>(platform_->gic.its.push({{its_base}, 0x2'0000}));
+        }
         platform_->gic.maintenance_interrupt = maintenance_ppi;
         platform_->timer.hyp = hyp_timer_ppi;
         platform_->timer.hyp_virt = 28;
@@ -600,6 +683,19 @@ class Baton {
         gic.cpu(n).virtual_mask = 0xff;
         gic.cpu(n).group0 = gic.cpu(n).group1 = true;
         gic.cpu(n).virtual_split_eoi = split_eoi;
+    }
+    /// Tables in the guest's memory, the ITS and the CPU's LPIs on.
+    void start_lpis(u32 n) {
+        write(n, its_base + 0x80, gits_valid | its_tables, 8);
+        write(n, its_base + 0x100, gits_valid | its_tables + 0x1'0000, 8);
+        write(n, its_base, 1);
+        write(n, Gic::frame(n) + 0x70, lpi_config | 15, 8);
+        write(n, Gic::frame(n) + 0x78, lpi_pending + n * 0x1'0000, 8);
+        write(n, Gic::frame(n), 1);
+    }
+    void send_lpi(u32 n, u32 lpi) {
+        gic.send_lpi(n, lpi);
+        take_exits();
     }
     void set_priority(u32 n, u32 intid, u8 priority) {
         write(n, (intid < 32 ? Gic::frame(n) + sgi_base : gicd_base) + 0x400 + intid, priority, 1);

@@ -11,7 +11,7 @@ using namespace model;
 namespace {
 
 /// What a handover does to the GIC, piece by piece: the parts of arch/arm64/steps.cpp.
-enum class Part { list, interface, sgis, spis, routes, one_of_n, own, none };
+enum class Part { list, interface, lpis, its, idle_lpis, sgis, spis, routes, one_of_n, own, none };
 
 /// @param off a CPU that takes no part
 void take_down(Baton& baton, u32 boot, Part left_out = Part::none, u32 off = ~0U) {
@@ -25,7 +25,11 @@ void take_down(Baton& baton, u32 boot, Part left_out = Part::none, u32 off = ~0U
     for (const u32 i : std::views::iota(0U, cpus) | std::views::filter(takes_part)) {
         unless(Part::list, [&] { baton.vgic->drop_interrupts(baton.cpu(i)); });
         unless(Part::interface, [&] { baton.vgic->close_interface(baton.cpu(i)); });
+        baton.take_exits(); // LPIs come until they are off
+        unless(Part::lpis, [&] { CHECK(baton.vgic->disable_lpis(baton.cpu(i))); });
     }
+    unless(Part::its, [&] { CHECK(baton.vgic->reset_its()); });
+    unless(Part::idle_lpis, [&] { CHECK(baton.vgic->disable_lpis_of_others()); });
     unless(Part::sgis, [&] { baton.vgic->forget_sgis(); });
     unless(Part::spis, [&] { CHECK(baton.vgic->reset_spis()); });
     unless(Part::routes, [&] { baton.vgic->route_spis(baton.cpu(boot)); });
@@ -38,7 +42,8 @@ void take_down(Baton& baton, u32 boot, Part left_out = Part::none, u32 off = ~0U
 /// The guest's CPU_OFF.
 void turn_off(Baton& baton, u32 cpu) {
     baton.vgic->turn_off(baton.cpu(cpu));
-    CHECK(baton.vgic->take_down(baton.cpu(cpu)));
+    baton.vgic->refuse_1_of_n(baton.cpu(cpu));
+    CHECK(baton.vgic->reset_own_interrupts(baton.cpu(cpu)));
 }
 
 /// The physical priority of an interrupt that is not enabled does not matter.
@@ -77,6 +82,12 @@ std::string leftover(Baton& baton, u32 boot) {
         if ((cpu.gicr_ctlr & gicr_ctlr::DPG1NS) == 0) {
             return "a taker of 1-of-N SPIs";
         }
+        if (baton.gic.has_lpis(i) || (cpu.propbaser | cpu.pendbaser) != 0 || !cpu.lpis.empty()) {
+            return "LPIs";
+        }
+    }
+    if (!baton.gic.its.is_cold() || baton.gic.its.hasty_writes != 0) {
+        return "an ITS";
     }
     for (u32 intid = 32; intid < spi_end; intid++) {
         if (!is_cold(0, intid)) {
@@ -123,6 +134,7 @@ class Life {
         const u32 cpus = baton.gic.cpu_count();
         for (u32 i = 0; i < cpus; i++) {
             baton.start_guest(i, below(2) != 0);
+            baton.start_lpis(i);
             baton.write(i, Gic::frame(i) + sgi_base + isenabler, random_());
             baton.write(i, Gic::frame(i) + 0x14, 0);
             for (u32 byte = 0; byte < 32; byte += 4) {
@@ -143,6 +155,8 @@ class Life {
             const u32 cpu = below(cpus);
             baton.set_bit(cpu, below(8) == 0 ? isactiver : ispendr, below(spi_end));
             baton.send_sgi(cpu, SgiRequest::to(below(16), Gic::affinity(below(cpus))));
+            baton.gic.configure_lpi(8192 + n, static_cast<u8>(random_()));
+            baton.send_lpi(below(cpus), 8192 + below(n + 1));
             const u32 intid = baton.acknowledge(cpu);
             if (intid != spurious && below(2) != 0) {
                 baton.end(cpu, intid);
@@ -158,7 +172,8 @@ class Life {
 std::string wrong_at_start(Baton& baton) {
     for (u32 i = 0; i < baton.gic.cpu_count(); i++) {
         baton.vgic->turn_on(baton.cpu(i));
-        if (baton.gic.cpu(i).mask != mask_nothing || baton.gic.cpu(i).gicr_ctlr != 0) {
+        if (baton.gic.cpu(i).mask != mask_nothing ||
+            (baton.gic.cpu(i).gicr_ctlr & ~gicr_ctlr::EnableLPIs) != 0) {
             return "interrupts do not come in";
         }
         if (baton.acknowledge(i) != spurious) {
@@ -178,7 +193,7 @@ TEST_CASE("after a handover the next kernel finds the GIC as after a cold boot")
     for (u32 round = 0; round < 20; round++) {
         CAPTURE(round);
         const u32 cpus = 1 + life.below(4);
-        Baton baton{cpus};
+        Baton baton{cpus, 4, true, true};
         const u32 boot = life.below(cpus);
         for (u32 kernel = 0; kernel < 2; kernel++) {
             life.live(baton);
@@ -200,11 +215,14 @@ TEST_CASE("each part of a handover is needed") {
         Life life{part};
         bool noticed = false;
         for (u32 round = 0; round < 50 && !noticed; round++) {
-            Baton baton{4};
+            Baton baton{4, 4, true, true};
             const u32 boot = life.below(4);
             life.live(baton);
-            const u32 off = (boot + 1) % 4;
-            turn_off(baton, off);
+            // Where no CPU is off, none has its LPIs turned off by another.
+            const u32 off = static_cast<Part>(part) == Part::lpis ? 4 : (boot + 1) % 4;
+            if (off != 4) {
+                turn_off(baton, off);
+            }
             baton.send_sgi(boot, SgiRequest::to_all_others(life.below(16)));
             take_down(baton, boot, static_cast<Part>(part), off);
             try {

@@ -62,9 +62,8 @@ constexpr u64 page(u64 value) {
 }
 /// Of pages of 64 KiB, bits 51 to 48 are where smaller pages have bits 15 to 12.
 constexpr u64 address(u64 value) {
-    return page(value) == 0x10000
-               ? (value & 0x0000'ffff'ffff'0000) | (value >> 12 & 0xf) << 48
-               : value & 0x0000'ffff'ffff'f000;
+    return page(value) == 0x10000 ? (value & 0x0000'ffff'ffff'0000) | (value >> 12 & 0xf) << 48
+                                  : value & 0x0000'ffff'ffff'f000;
 }
 } // namespace gits_baser
 

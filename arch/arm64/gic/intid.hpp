@@ -3,8 +3,8 @@
 
 #include "hyp/types.hpp"
 
-/// The INTIDs that Baton knows (IHI 0069, 2.2). Extended PPIs and SPIs are hidden from the guest and
-/// never enabled.
+/// The INTIDs that Baton knows (IHI 0069, 2.2). Extended PPIs and SPIs are hidden from the guest
+/// and never enabled.
 namespace baton::arm64::gic {
 
 inline constexpr u32 first_ppi = 16;

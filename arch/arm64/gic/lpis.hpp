@@ -137,8 +137,8 @@ class Lpis {
     /// is clear. Where EnableLPIs can be set but once it reads as 1 then.
     bool disable() {
         write_enable(false);
-        const bool done = Machine::poll(
-            [this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
+        const bool done =
+            Machine::poll([this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
         enabled_.store(!done || is_on(), std::memory_order_relaxed);
         return !enabled();
     }

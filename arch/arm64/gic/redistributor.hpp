@@ -119,9 +119,9 @@ class Redistributor {
         return offset >= static_cast<u32>(Gicr32::PIDR4) ? frame_.read(Gicr32{offset}) : 0;
     }
     u64 read64(u32 offset) const {
-        return is_base(offset)                               ? lpis_.read_base(Gicr64{offset})
+        return is_base(offset)                             ? lpis_.read_base(Gicr64{offset})
                : offset == static_cast<u32>(Gicr64::TYPER) ? typer()
-                                                             : 0;
+                                                           : 0;
     }
     /// GICR_CTLR is `lpis`'s.
     void write32(u32 offset, u32 value) {

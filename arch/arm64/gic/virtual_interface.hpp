@@ -14,13 +14,13 @@ namespace baton::arm64::gic {
 /// Brings the interrupts of a CPU into its list registers. All members run on that CPU, at EL2.
 ///
 /// Nothing but LPIs waits here to become pending. What finds no list register goes back to where it
-/// was pending, the physical GIC or the bank of SGIs, and the physical priority mask lets only those
-/// interrupts in that would displace a pending one. When the guest has taken the last pending one
-/// the maintenance interrupt opens the mask again: No Pending, not Underflow, since the guest may
-/// hold active interrupts for long. Active interrupts in all list registers don't shut others out:
-/// the one of the lowest priority is set aside, and the virtual interface reports when the guest
-/// deactivates it (a count of EOIs; the trap of ICC_DIR_EL1). An LPI has no active state: what is
-/// acknowledged is nowhere but here, and waits in a set that has room for all.
+/// was pending, the physical GIC or the bank of SGIs, and the physical priority mask lets only
+/// those interrupts in that would displace a pending one. When the guest has taken the last pending
+/// one the maintenance interrupt opens the mask again: No Pending, not Underflow, since the guest
+/// may hold active interrupts for long. Active interrupts in all list registers don't shut others
+/// out: the one of the lowest priority is set aside, and the virtual interface reports when the
+/// guest deactivates it (a count of EOIs; the trap of ICC_DIR_EL1). An LPI has no active state:
+/// what is acknowledged is nowhere but here, and waits in a set that has room for all.
 ///
 /// What a guest can tell from a GIC of its own: an interrupt that is pending in a list register is
 /// not withdrawn when its line drops, nor does another edge merge with it; and pending interrupts
