@@ -42,7 +42,10 @@ constexpr u32 wait_ms = 1000;
 
 Frame32 distributor;
 StaticVector<PhysRange, 8> redistributor_regions;
+constexpr u32 first_lpi = 8192;
+
 std::array<Handler, 1020> handlers;
+Handler lpi_handler;
 
 std::array<InterruptState, 32> found;
 u32 found_control;
@@ -144,15 +147,18 @@ template <class Acknowledge, class End>
 void handle() {
     const auto intid = static_cast<u32>(read_raw<Acknowledge>());
     dsb_sy();
-    if (intid >= handlers.size()) {
+    const bool is_lpi = intid >= first_lpi;
+    if (intid >= handlers.size() && !is_lpi) {
         return;
     }
-    if (handlers[intid] != nullptr) {
-        handlers[intid](intid);
+    if (const Handler handler = is_lpi ? lpi_handler : handlers[intid]; handler != nullptr) {
+        handler(intid);
     } else {
         check("no interrupt without a handler", false, "INTID {} on CPU {}", intid,
               this_cpu().index);
-        disable(intid);
+        if (!is_lpi) {
+            disable(intid);
+        }
     }
     dsb_sy();
     write_raw<End>(intid);
@@ -222,6 +228,7 @@ const InterruptState& spis_at_entry(u32 block) { return found[block]; }
 u32 control_at_entry() { return found_control; }
 
 void set_handler(u32 intid, Handler handler) { handlers[intid] = handler; }
+void set_lpi_handler(Handler handler) { lpi_handler = handler; }
 
 void enable(u32 intid) { write_bit(Gic32::ISENABLER, intid); }
 void disable(u32 intid) { write_bit(Gic32::ICENABLER, intid); }

@@ -3,7 +3,8 @@
 
 #include "guest-api/guest/cpu.hpp"
 
-/// A GICv3 with system registers. INTIDs: 0-15 SGI, 16-31 PPI (both this CPU's own), 32-1019 SPI.
+/// A GICv3 with system registers. INTIDs: 0-15 SGI, 16-31 PPI (both this CPU's own), 32-1019 SPI,
+/// from 8192 on LPI (its.hpp).
 namespace baton::guest::gic {
 
 inline constexpr u32 first_ppi = 16, first_spi = 32, spurious = 1023;
@@ -28,6 +29,8 @@ u32 control_at_entry();
 /// What an IRQ or FIQ of `intid` runs, between acknowledge and EOI, on any CPU. An interrupt
 /// without a handler is a FAIL.
 void set_handler(u32 intid, Handler handler);
+/// The same for all LPIs.
+void set_lpi_handler(Handler handler);
 
 void enable(u32 intid);
 void disable(u32 intid);

@@ -20,7 +20,9 @@ STEPS = ROOT / "arch" / "arm64" / "steps.cpp"
 STEP = re.compile(r'constexpr Parts \w+\{"(\w+)",(.*?)\};', re.DOTALL)
 PART = re.compile(r'Part\{"(\w+)"')
 SECONDS = 40
-SWAP = "tests/guests/swap.img"
+SWAP, ITS = "tests/guests/swap.img", "tests/guests/its.img"
+# Seen by the guest that uses the ITS.
+OF_ITS = {"vgic.lpis", "irqs.its"}
 OPTIONS = "swaps=4 aps=mixed"
 # CPUs that are not started keep what the last handover left in them.
 ROOT_OPTIONS = "swaps=4 aps=spin idle light"
@@ -31,6 +33,7 @@ CPU, EXTRA = "max", ["-machine", "mte=on"]
 ELSEWHERE = {
     "trace": "unit/trace_buffers, where each operation is left out in turn; QEMU has no such units",
     "vgic.interface": "unit/vgic_handover, where each part is left out in turn; the next CPU_ON does it again",
+    "irqs.lpis": "unit/vgic_handover, as above; parked CPUs are woken in most handovers, and then turn LPIs off themselves",
     "irqs.sgis": "unit/vgic_handover, as above; parked CPUs are woken in most handovers, and then forget SGIs themselves",
     "gicr.1_of_n": "unit/vgic_handover, where each part is left out in turn; QEMU has no GICR_CTLR.DPG1NS",
     "el1.stacks": "tools/python, by the registers' names; QEMU has no control stacks",
@@ -55,17 +58,17 @@ def mutant(name: str, log: Path) -> Path:
     return folder / build.HYPERVISOR
 
 
-def examined(baton: Path, log: Path, options: str = OPTIONS) -> str | None:
-    """What the swap guest complains of, if anything."""
-    folder = build.baton_image("debug", build.HYPERVISOR, SWAP).parents[2] / "tests" / "guests"
-    machine = Machine([guest(folder, "swap", options)] * 2, baton, "baton.rotate baton.deadline=5000", 4, cpu=CPU,
+def examined(baton: Path, log: Path, options: str = OPTIONS, image: str = SWAP) -> str | None:
+    """What the guest complains of, if anything."""
+    folder = build.baton_image("debug", build.HYPERVISOR, image).parents[2] / "tests" / "guests"
+    machine = Machine([guest(folder, Path(image).stem, options)] * 2, baton, "baton.rotate baton.deadline=5000", 4, cpu=CPU,
                       reset_ends=True, extra=EXTRA)
     with Console(machine, log) as console:
         try:
             outcome = console.wait_off(SECONDS)
             judge(DEFAULTS, console.transcript, outcome)
         except (TestFailure, ConsoleError) as failure:
-            return f"guest/swap: {str(failure).rstrip()}"
+            return f"guest/{Path(image).stem}: {str(failure).rstrip()}"
     return None
 
 
@@ -85,14 +88,15 @@ def flooded(baton: Path, log: Path) -> str | None:
 def noticed(name: str, step: str, log: Path) -> str | None:
     if step == "dma":
         return flooded(mutant(name, log), log.with_suffix(".dma.log"))
-    return examined(mutant(name, log), log.with_suffix(f".{name}.log"), ROOT_OPTIONS if step == "root" else OPTIONS)
+    return examined(mutant(name, log), log.with_suffix(f".{name}.log"), ROOT_OPTIONS if step == "root" else OPTIONS,
+                    ITS if name in OF_ITS else SWAP)
 
 
 def all_noticed(log: Path) -> None:
     log.unlink(missing_ok=True)
     baton = mutant("", log)
-    for options in (OPTIONS, ROOT_OPTIONS):
-        complaint = examined(baton, log.with_suffix(".whole.log"), options)
+    for options, image in ((OPTIONS, SWAP), (ROOT_OPTIONS, SWAP), (OPTIONS, ITS)):
+        complaint = examined(baton, log.with_suffix(".whole.log"), options, image)
         expect(complaint is None, f"the guest complains of a Baton that leaves out nothing: {complaint}")
     missed = []
     names = mutations()
