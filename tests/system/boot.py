@@ -6,18 +6,22 @@ from pathlib import Path
 
 from build import baton_image
 from console import Console
-from linux import check_disk, check_files, check_network, devices, linux, make_disk, power_off, wait_linux, warnings
+from linux import (check_disk, check_files, check_msis, check_network, devices, linux, make_disk, power_off, wait_linux,
+                   warnings)
 from machine import Machine
 from testing import Test, expect
 
 
-def boot(series: str, cpus: int, bus: str, log: Path, **board) -> None:
+def boot(series: str, cpus: int, bus: str, log: Path, its: bool = True, **board) -> None:
     disk = make_disk(log.with_suffix(".img"))
-    machine = Machine([linux(series)], baton_image("debug"), cpus=cpus, reset_ends=True, extra=devices(bus, disk), **board)
+    extra = devices(bus, disk) + ([] if its else ["-machine", "its=off"])
+    machine = Machine([linux(series)], baton_image("debug"), cpus=cpus, reset_ends=True, extra=extra, **board)
     with Console(machine, log) as console:
         shell = wait_linux(console, series, cpus)
         check_files(shell)
         check_network(shell)
+        if its and bus == "pci":
+            check_msis(shell)
         shell.run("dd if=/dev/urandom of=/mnt/new bs=64k count=32 && sync", timeout=120)
         power_off(console, shell)
     check_disk(disk)
@@ -64,7 +68,7 @@ TESTS = [
     board_test("neoverse-n1", "Linux runs above Baton on a server core", cpu="neoverse-n1"),
     board_test("max", "Linux runs above Baton with SVE, PAuth, MTE and all else that QEMU has", cpu="max,pauth-impdef=on"),
     board_test("secure", "Linux runs above Baton on a board with two security states", secure=True),
-    board_test("512M", "Linux runs above Baton in 512 MiB", memory="512M"),
+    board_test("512M", "Linux runs above Baton in 512 MiB, without an ITS", memory="512M", its=False),
     board_test("6G", "Linux runs above Baton in RAM that reaches beyond 4 GiB", memory="6G"),
     board_test("single-thread", "Linux runs above Baton on CPUs that take turns", single_thread=True),
 ]

@@ -10,7 +10,7 @@ from build import baton_image
 from console import Console, Shell
 from flood import FULL, TRICKLE, Flood
 from guest_ram import GuestRam, Ring, live_rings
-from linux import check_cpus, check_disk, check_files, linux, make_disk, power_off, wait_linux
+from linux import check_cpus, check_disk, check_files, check_msis, linux, make_disk, power_off, wait_linux
 from machine import Guest, Machine
 from testing import Test, expect, run_command
 
@@ -126,6 +126,8 @@ def next_kernel_lives(bus: str, restart: str, log: Path) -> None:
             shell = wait_linux(console, "6.12", CPUS)
             check_files(shell)
             check_cpus(shell, CPUS)
+            if bus == "pci":
+                check_msis(shell)
             before = busy.flood.sent
             time.sleep(2)
             expect(busy.flood.sent > before, "the next kernel's network card takes no frames")

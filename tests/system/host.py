@@ -11,7 +11,8 @@ import cpio
 import debian
 from console import Console, Shell
 from initrd import initrd
-from linux import check_disk, check_files, check_network, devices, linux, make_disk, power_off, wait_linux, warnings
+from linux import (check_disk, check_files, check_msis, check_network, devices, linux, make_disk, power_off, wait_linux,
+                   warnings)
 from machine import Guest, Machine
 from options import LINUX_APPEND
 from testing import Test, expect
@@ -87,6 +88,7 @@ def take_over(series: str, cpus: int, cpu: str, log: Path, fault: str = "", miss
         check_kvm(shell, cpu)
         check_files(shell)
         check_network(shell)
+        check_msis(shell)
         if missing:
             check_reserved(shell, console.transcript)
         if expected is not None:

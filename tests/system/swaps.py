@@ -7,8 +7,8 @@ from pathlib import Path
 from build import baton_image
 from cold_boot import cold_warnings
 from console import Console
-from linux import (check_disk, check_files, check_network, devices, linux, make_disk, power_off, release, wait_linux,
-                   warnings)
+from linux import (check_disk, check_files, check_msis, check_network, devices, linux, make_disk, power_off, release,
+                   wait_linux, warnings)
 from machine import Machine
 from report import handovers
 from testing import Test, expect
@@ -32,6 +32,8 @@ def swaps(count: int, cpus: int, log: Path, options: str = "", bus: str = "pci",
             shell = wait_linux(console, series, cpus)
             check_files(shell)
             check_network(shell)
+            if bus == "pci":
+                check_msis(shell)
             new = warnings(shell) - expected[series]
             expect(not new, f"after swap {number} Linux {release(series)} warns, and not after a cold boot: {sorted(new)}")
         power_off(console, shell)

@@ -100,6 +100,16 @@ def check_network(shell: Shell) -> None:
     shell.run("ping -c 3 -W 20 10.0.2.2", timeout=120)
 
 
+def check_msis(shell: Shell) -> None:
+    """The disk on PCI interrupts by MSI-X through the ITS, from a queue for each CPU, and LPIs were off at boot."""
+    lines = shell.run("grep -E 'ITS.* virtio[0-9]+-req' /proc/interrupts; true").splitlines()
+    taken = sum(int(word) for line in lines for word in line.partition(":")[2].partition("ITS")[0].split())
+    cpus = len(shell.run("grep ^processor /proc/cpuinfo").splitlines())
+    expect(len(lines) == cpus, f"the disk has {len(lines)} queues with an MSI through the ITS, on {cpus} CPUs")
+    expect(taken > 0, "no MSI of the disk has been taken")
+    expect("Booted with LPIs enabled" not in shell.run("dmesg"), "the kernel found LPIs enabled when it booted")
+
+
 def warnings(shell: Shell) -> set[str]:
     """The kernel's messages of level warning and worse, without what differs from boot to boot."""
     text = shell.run("dmesg -r | grep '^<[0-4]>'", timeout=120, check=False)
