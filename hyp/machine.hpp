@@ -67,6 +67,10 @@ bool has_resident_trusted_os();
 /// any more when this returns, and `prepare_memory` takes another one from now on.
 void abandon_memory(u32 slot);
 
+/// On the boot CPU, before the next kernel is entered: memory that the interrupt controller has not
+/// let go of, and never will. The next kernel does not get to use that part of it.
+std::span<const PhysRange> memory_in_use();
+
 /// The bytes at a physical address, as this CPU can read and write them.
 std::byte* bytes(PhysAddr address);
 

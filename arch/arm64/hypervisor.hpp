@@ -42,6 +42,8 @@ struct Hypervisor {
     StaticVector<PhysRange, lost_cpu_budget> spare_roots;
     u8 next_vmid = 1;
     Vgic vgic;
+    /// Where LPIs could not be turned off: a configuration and a pending table for each CPU.
+    StaticVector<PhysRange, 2 * max_cpus> stuck_tables;
     /// Of the platform's frames, those that have a device.
     StaticVector<PhysRange, 64> virtio_mmio;
     Vm vm;

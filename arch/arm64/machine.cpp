@@ -141,6 +141,19 @@ bool prepare_memory(u32 slot, std::span<const PhysRange> memory) {
 
 void abandon_memory(u32 slot) { hypervisor().roots[slot]->empty(); }
 
+std::span<const PhysRange> memory_in_use() {
+    Hypervisor& baton = hypervisor();
+    baton.stuck_tables.clear();
+    baton.vgic.give_up_stuck_lpis([&](CpuId cpu, const VgicLpiTables& tables) {
+        log::line("warning: CPU {}: LPIs stay on; their tables at {} and {} are reserved, and no "
+                  "kernel gets the ITS any more",
+                  cpu, tables.config.begin, tables.pending.begin);
+        (void)baton.stuck_tables.push(tables.config); // two for each CPU
+        (void)baton.stuck_tables.push(tables.pending);
+    });
+    return {baton.stuck_tables.data(), baton.stuck_tables.size()};
+}
+
 std::byte* bytes(PhysAddr address) { return reinterpret_cast<std::byte*>(address.value); }
 
 i32 firmware_feature(u32 function) {

@@ -34,8 +34,8 @@ void disable_lpis() {
     PerCpu& self = this_cpu();
     if (!baton.vm.lifecycle().handover_wanted()) {
         baton.vgic.hand_over_lpis(self.vgic);
-    } else if (!baton.vgic.disable_lpis(self.vgic)) {
-        log::line("warning: CPU {}: LPIs stay on", self.id);
+    } else {
+        (void)baton.vgic.disable_lpis(self.vgic); // if they stay on: machine::memory_in_use
     }
 }
 
@@ -46,11 +46,8 @@ void stop_its() {
     }
 }
 /// Of CPUs that are off, which keep them, or lost.
-void disable_idle_lpis() {
-    if (!hypervisor().vgic.disable_lpis_of_others()) {
-        log::line("warning: LPIs of a CPU that takes no part stay on");
-    }
-}
+void disable_idle_lpis() { (void)hypervisor().vgic.disable_lpis_of_others(); }
+
 void forget_sgis() { hypervisor().vgic.forget_sgis(); }
 void reset_spis() {
     if (!hypervisor().vgic.reset_spis()) {

@@ -91,6 +91,9 @@ Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slo
 
 Result<StagedImage> ImageStore::finish(const Content& content, u32 slot) {
     const SlotPlacement& place = content.place;
+    if (is_in_use(place)) {
+        return std::unexpected(Error::no_room);
+    }
     StagedImage staged{.kexec = content.kexec,
                        .id = content.id,
                        .size = content.size,
@@ -106,6 +109,7 @@ Result<StagedImage> ImageStore::finish(const Content& content, u32 slot) {
     for (const CpuId cpu : excluded_) {
         disable_cpu(staged, cpu);
     }
+    tell_of_use(staged);
     machine::publish_instructions();
     return staged;
 }
@@ -119,7 +123,9 @@ Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged)
     if (!memory) {
         return std::unexpected(memory.error());
     }
-    const GuestDtbRequest request{.memory = {memory->begin(), memory->end()},
+    const GuestDtbRequest request{.spare_reservations = spare_reservations(),
+                                  .harmless = {content.place.dtb.begin, page_size},
+                                  .memory = {memory->begin(), memory->end()},
                                   .bootargs = content.bootargs,
                                   .initrd = content.place.initrd,
                                   .seed = content.seed};
@@ -140,6 +146,8 @@ Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged)
 Result<> ImageStore::describe_machine(const Content& content, StagedImage& staged) {
     GuestDtbRequest request{.for_host = true,
                             .modules = content.modules,
+                            .spare_reservations = spare_reservations(),
+                            .harmless = {content.place.dtb.begin, page_size},
                             .bootargs = content.bootargs,
                             .initrd = content.place.initrd,
                             .seed = content.seed};
@@ -183,13 +191,71 @@ const StagedImage& ImageStore::consume() {
     return image;
 }
 
+namespace {
+
+/// Changes each DTB of an image in place: f(bytes, shift), where `shift` is how much further back
+/// than GuestDtb says things are, and f returns the offset of 16 bytes that it has changed.
+template <class F>
+void patch(PhysRange dtb, u32 shift, F f) {
+    const u32 offset = f(bytes_of(dtb), shift);
+    machine::publish_bytes({dtb.begin + offset, reservation_size});
+}
+PhysRange first_dtb(const StagedImage& image) {
+    return {to_phys(image.dtb), image.dtb_fields.size};
+}
+template <class F>
+void patch_each(const StagedImage& image, F f) {
+    patch(first_dtb(image), 0, f);
+    if (const auto& fallback = image.fallback) {
+        patch({to_phys(fallback->dtb), fallback->size}, fallback->shift, f);
+    }
+}
+
+} // namespace
+
 void ImageStore::disable_cpu(const StagedImage& image, CpuId cpu) {
     const auto& fallback = image.fallback;
-    const PhysRange dtb = fallback ? PhysRange{to_phys(fallback->dtb), fallback->size}
-                                   : PhysRange{to_phys(image.dtb), image.dtb_fields.size};
-    const u32 offset = image.dtb_fields.cpu_status[index(cpu)] + (fallback ? fallback->shift : 0);
-    baton::disable_cpu(bytes_of(dtb), offset);
-    machine::publish_bytes({dtb.begin + offset, 16});
+    const PhysRange dtb =
+        fallback ? PhysRange{to_phys(fallback->dtb), fallback->size} : first_dtb(image);
+    patch(dtb, fallback ? fallback->shift : 0, [&](std::span<std::byte> bytes, u32 shift) {
+        const u32 offset = image.dtb_fields.cpu_status[index(cpu)] + shift;
+        baton::disable_cpu(bytes, offset);
+        return offset;
+    });
+}
+
+bool ImageStore::is_in_use(const SlotPlacement& place) const {
+    const PhysRange all = PhysRange::between(place.kernel.begin, place.dtb.end());
+    return std::ranges::any_of(in_use_, [&](PhysRange used) { return used.overlaps(all); });
+}
+
+void ImageStore::keep_in_use(PhysRange memory, const StagedImage& image) {
+    if (std::ranges::find(in_use_, memory) == in_use_.end()) {
+        (void)in_use_.push(memory); // as many as there are tables
+    }
+    tell_of_use(image);
+    if (staged_ != nullptr && staged_ != &image) {
+        tell_of_use(*staged_);
+    }
+}
+
+void ImageStore::tell_of_use(const StagedImage& image) const {
+    if (in_use_.empty()) {
+        return;
+    }
+    for (u32 n = 0; n < in_use_.size(); n++) {
+        patch_each(image, [&](std::span<std::byte> bytes, u32 shift) {
+            const u32 offset = image.dtb_fields.spare_reservations + n * reservation_size + shift;
+            reserve_in_place(bytes, offset, in_use_[n]);
+            return offset;
+        });
+    }
+    for (const u32 status : image.dtb_fields.its_status) {
+        patch_each(image, [&](std::span<std::byte> bytes, u32 shift) {
+            disable_its(bytes, status + shift);
+            return status + shift;
+        });
+    }
 }
 
 } // namespace baton

@@ -106,6 +106,10 @@ class ImageStore {
     void exclude(CpuId cpu) { (void)excluded_.push(cpu); }
     bool excludes_any() const { return !excluded_.empty(); }
 
+    /// The GIC goes on using this memory: no image is put there, and every kernel's DTB reserves it
+    /// and has no ITS from now on, that of `image`, which is about to be entered, too.
+    void keep_in_use(PhysRange memory, const StagedImage& image);
+
     /// Hands the staged image out, which stays where it is until its slot is staged into again: its
     /// slot is the running one from now on. Only the CPU that leads a handover calls this.
     const StagedImage& consume();
@@ -124,15 +128,25 @@ class ImageStore {
   private:
     Result<StagedImage> stage_boot_image(const BootImage& image, u32 slot);
     void set_staged(const StagedImage& image);
+    bool is_in_use(const SlotPlacement& place) const;
+    void tell_of_use(const StagedImage& image) const;
     Result<StagedImage> finish(const Content& content, u32 slot);
     Result<> describe_guest(const Content& content, StagedImage& staged);
     Result<> describe_machine(const Content& content, StagedImage& staged);
     const BootImage& in_turn();
+    /// Of the GIC's: an LPI configuration and an LPI pending table.
+    static constexpr u32 tables_per_cpu = 2;
+    u32 spare_reservations() const {
+        const Platform& platform = *setup_.platform;
+        return platform.gic.its.empty() ? 0
+                                        : tables_per_cpu * static_cast<u32>(platform.cpus.size());
+    }
 
     Setup setup_{};
     SeedSource seeds_;
     StaticVector<PhysRange, 16> kept_;
     StaticVector<CpuId, max_cpus> excluded_;
+    StaticVector<PhysRange, tables_per_cpu * max_cpus> in_use_;
     std::atomic<bool> claimed_{false};
     std::array<StagedImage, 2> by_slot_{}; ///< the running kernel's, and what is staged
     const StagedImage* staged_ = nullptr;

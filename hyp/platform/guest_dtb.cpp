@@ -38,6 +38,7 @@ class GuestDtbBuilder {
     void write_modules();
     void write_memory(FdtNode node);
     void write_status(FdtNode node);
+    void write_its_status(FdtNode node);
     /// Of the node that is being written.
     NodeKind current() const { return open_.empty() ? NodeKind::plain : open_[open_.size() - 1]; }
 
@@ -61,6 +62,9 @@ Result<> GuestDtbBuilder::run() {
     for (const PhysRange& range : request_.reserved) {
         writer_.add_reservation(range);
     }
+    for (u32 i = 0; i < request_.spare_reservations; i++) {
+        writer_.add_reservation(request_.harmless);
+    }
     writer_.begin_tree(fdt_boot_cpuid_phys(source_.data()));
     if (auto result = copy_tree(); !result) {
         return result;
@@ -70,6 +74,10 @@ Result<> GuestDtbBuilder::run() {
         return std::unexpected(size.error());
     }
     result_.size = *size;
+    const auto* const header = reinterpret_cast<const fdt_header*>(writer_.begin());
+    const auto entries = static_cast<u32>(fdt_num_mem_rsv(header));
+    result_.spare_reservations =
+        fdt_off_mem_rsvmap(header) + reservation_size * (entries - request_.spare_reservations);
     return {};
 }
 
@@ -133,6 +141,9 @@ void GuestDtbBuilder::write_own_properties(FdtNode node, NodeKind kind) {
         break;
     case NodeKind::cpu:
         write_status(node);
+        break;
+    case NodeKind::its:
+        write_its_status(node);
         break;
     case NodeKind::psci:
         writer_.strings("compatible", {"arm,psci-1.0", "arm,psci-0.2"});
@@ -227,6 +238,27 @@ void GuestDtbBuilder::write_status(FdtNode node) {
     }
 }
 
+void GuestDtbBuilder::write_its_status(FdtNode node) {
+    if (!node.is_enabled()) {
+        writer_.string("status", "disabled");
+        return;
+    }
+    const auto value = writer_.string("status", status_okay);
+    if (!value.empty()) { // as many as Platform has room for
+        (void)result_.its_status.push(static_cast<u32>(value.data() - writer_.begin()));
+    }
+}
+
+/// In the place of status_okay.
+void write_fail(std::span<std::byte> dtb, u32 offset) {
+    if (offset > dtb.size() || dtb.size() - offset < status_fail.size()) {
+        return;
+    }
+    for (usize i = 0; i < status_fail.size(); i++) {
+        dtb[offset + i] = static_cast<std::byte>(status_fail[i]);
+    }
+}
+
 } // namespace
 
 Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtbRequest& request,
@@ -237,17 +269,21 @@ Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtb
     }
     result.size = 0;
     result.cpu_count = 0;
+    result.its_status.clear();
     FdtWriter writer{buffer.first(std::min<usize>(buffer.size(), max_dtb_size))};
     return GuestDtbBuilder{*source, request, writer, result}.run();
 }
 
-void disable_cpu(std::span<std::byte> dtb, u32 status_offset) {
-    if (status_offset > dtb.size() || dtb.size() - status_offset < status_fail.size()) {
+void disable_cpu(std::span<std::byte> dtb, u32 status_offset) { write_fail(dtb, status_offset); }
+void disable_its(std::span<std::byte> dtb, u32 status_offset) { write_fail(dtb, status_offset); }
+
+void reserve_in_place(std::span<std::byte> dtb, u32 offset, PhysRange range) {
+    if (offset > dtb.size() || dtb.size() - offset < reservation_size) {
         return;
     }
-    for (usize i = 0; i < status_fail.size(); i++) {
-        dtb[status_offset + i] = static_cast<std::byte>(status_fail[i]);
-    }
+    CellWriter entry{dtb.subspan(offset, reservation_size)};
+    entry.put(2, range.begin.value);
+    entry.put(2, range.size);
 }
 
 } // namespace baton

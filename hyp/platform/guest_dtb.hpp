@@ -3,6 +3,7 @@
 
 #include "hyp/address.hpp"
 #include "hyp/result.hpp"
+#include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
 
 #include <array>
@@ -34,7 +35,11 @@ struct GuestDtbRequest {
     /// With for_host: CPUs wait in a spin table (booting.rst), CPU n at this address + 16 * n.
     std::optional<PhysAddr> spin_table{};
     std::span<const PhysRange> reserved{}; ///< with for_host; memory that somebody still uses
-    std::span<const PhysRange> memory{};   ///< ascending, disjoint; what stage 2 maps as RAM
+    /// So many more entries of the memory reservation block are made, of a harmless range, for
+    /// `reserve_in_place`.
+    u32 spare_reservations = 0;
+    PhysRange harmless{};                ///< not empty: an empty one would end the block
+    std::span<const PhysRange> memory{}; ///< ascending, disjoint; what stage 2 maps as RAM
     std::string_view bootargs{};
     std::optional<PhysRange> initrd{};
     /// Fresh entropy: 8 bytes become kaslr-seed, what follows rng-seed. Without (or with too little
@@ -47,6 +52,9 @@ struct GuestDtb {
     u32 cpu_count = 0;
     /// By CpuId: where in the DTB the value of the CPU's `status` is, for `disable_cpu`.
     std::array<u32, max_cpus> cpu_status{};
+    /// Where the values of the ITSs' `status` are, for `disable_its`.
+    StaticVector<u32, 64> its_status;
+    u32 spare_reservations = 0; ///< where the first of them is
 };
 
 /// Builds the DTB in `buffer`.
@@ -58,7 +66,8 @@ struct GuestDtb {
 /// What differs from the firmware's for a guest: /memory has what of `request.memory` lay in it;
 /// /chosen has the request's bootargs, initrd and seed, and no modules and no EFI tables; PSCI is
 /// called by HVC; no idle states; no MSI controller but ITSs, and nothing that refers to one;
-/// every cpu node has a `status`: "okay" for those in Platform::cpus, "fail" for all others.
+/// every cpu node has a `status`: "okay" for those in Platform::cpus, "fail" for all others. So has
+/// every ITS that is enabled: "okay".
 Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtbRequest& request,
                              std::span<std::byte> buffer, GuestDtb& result);
 
@@ -66,5 +75,12 @@ Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtb
 /// "disabled": that says of a CPU that the kernel may start it, and Linux would try.
 /// The caller cleans the 4 bytes at `status_offset`, a multiple of 4, to the PoC.
 void disable_cpu(std::span<std::byte> dtb, u32 status_offset);
+/// The same of an ITS, which kernels then leave alone.
+void disable_its(std::span<std::byte> dtb, u32 status_offset);
+
+/// The size of an entry of the memory reservation block.
+inline constexpr u32 reservation_size = 16;
+/// Makes the entry at `offset` one of `range`, in place. The caller cleans it to the PoC.
+void reserve_in_place(std::span<std::byte> dtb, u32 offset, PhysRange range);
 
 } // namespace baton

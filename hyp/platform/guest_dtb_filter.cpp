@@ -55,6 +55,9 @@ NodeKind GuestDtbFilter::kind_of(FdtNode node, NodeKind parent) const {
     if (parent == NodeKind::cpus && is_cpu(node)) {
         return NodeKind::cpu;
     }
+    if (node.is_compatible("arm,gic-v3-its")) {
+        return NodeKind::its;
+    }
     if (for_host_) {
         return NodeKind::plain;
     }
@@ -94,6 +97,8 @@ bool GuestDtbFilter::keeps(const FdtProperty& property, NodeKind kind) const {
     case NodeKind::psci:
         return !is_one_of(name,
                           {"compatible", "method", "cpu_on", "cpu_off", "cpu_suspend", "migrate"});
+    case NodeKind::its:
+        return name != "status";
     case NodeKind::gic:
         return !is_one_of(name, {"msi-controller", "mbi-ranges", "mbi-alias"});
     default:

@@ -11,7 +11,7 @@
 namespace baton {
 
 /// What a node is decides what becomes of it and of its properties.
-enum class NodeKind { plain, root, chosen, cpus, cpu, memory, psci, gic };
+enum class NodeKind { plain, root, chosen, cpus, cpu, memory, psci, gic, its };
 
 /// Which nodes and properties of the firmware's DTB a guest gets as they are.
 class GuestDtbFilter {

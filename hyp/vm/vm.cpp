@@ -141,6 +141,9 @@ void Vm::enter_next_kernel() {
         ImageStore::disable_cpu(*entering_, cpu);
         images_.exclude(cpu);
     }
+    for (const PhysRange& memory : machine::memory_in_use()) {
+        images_.keep_in_use(memory, *entering_);
+    }
     if (entering_->kexec == Kexec::host) {
         machine::leave(*entering_, images_.excludes_any());
     }

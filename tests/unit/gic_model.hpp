@@ -54,8 +54,9 @@ class Gic {
         u32 waker = 6;
         u32 gicr_ctlr = 0;
         u64 propbaser = 0, pendbaser = 0;
-        std::set<u32> lpis;       ///< pending
-        bool withdrawing = false; ///< GICR_CTLR.RWP
+        std::set<u32> lpis;           ///< pending
+        bool are_lpis_sticky = false; ///< EnableLPIs, once set, is RES1
+        bool withdrawing = false;     ///< GICR_CTLR.RWP
         u8 mask = 0, virtual_mask = 0;
         bool on = false, split_eoi = false;                             ///< physical
         bool group0 = false, group1 = false, virtual_split_eoi = false; ///< virtual
@@ -89,8 +90,6 @@ class Gic {
     }
     std::map<u64, u8> memory;
     ItsModel its;
-    /// EnableLPIs, once set, is RES1.
-    bool are_lpis_sticky = false;
 
     u8 priority(u32 cpu, u32 intid) {
         if (!is_lpi(intid)) {
@@ -261,7 +260,7 @@ class Gic {
         switch (offset) {
         case 0x0:
             return cpus_[cpu].gicr_ctlr | u32{std::exchange(cpus_[cpu].withdrawing, false)} << 3 |
-                   u32{!are_lpis_sticky} << 1;
+                   u32{!cpus_[cpu].are_lpis_sticky} << 1;
         case 0x70:
             return cpus_[cpu].propbaser;
         case 0x78:
@@ -308,7 +307,7 @@ class Gic {
     void write_gicr_ctlr(Cpu& cpu, u32 value) {
         const u32 was = cpu.gicr_ctlr & gicr_ctlr::EnableLPIs;
         cpu.gicr_ctlr = value & ~(gicr_ctlr::CES | gicr_ctlr::RWP);
-        if (was != 0 && are_lpis_sticky) {
+        if (was != 0 && cpu.are_lpis_sticky) {
             cpu.gicr_ctlr |= gicr_ctlr::EnableLPIs;
         } else if (was != 0 && (value & gicr_ctlr::EnableLPIs) == 0) {
             cpu.lpis.clear(); // to the table

@@ -269,6 +269,38 @@ TEST_CASE("too little entropy is none") {
     CHECK(with_seed(9).node("/chosen").get("rng-seed")->size() == 1);
 }
 
+TEST_CASE("memory is reserved, and an ITS disabled, in a finished DTB") {
+    const Dtb firmware = Dtb::load("virt-4.dtb");
+    const PhysRange kept[]{range(0x4400'0000, MiB)};
+    Built built = build(firmware, {.reserved = kept,
+                                   .spare_reservations = 3,
+                                   .harmless = range(0x4800'0000, page_size),
+                                   .memory = {},
+                                   .bootargs = {}});
+    const u32 before = built.fdt().reservation_count();
+    REQUIRE(before >= 4);
+    CHECK(built.fdt().reservation(before - 3) == range(0x4800'0000, page_size));
+    REQUIRE(built.fields.its_status.size() == 1);
+    CHECK(built.node("/intc@8000000/its@8080000").string("status") == "okay");
+
+    const u32 second = built.fields.spare_reservations + reservation_size;
+    reserve_in_place(built.bytes, second, range(0x1'2345'0000, 0xe000));
+    disable_its(built.bytes, built.fields.its_status[0]);
+    CHECK(built.fdt().reservation_count() == before);
+    CHECK(built.fdt().reservation(before - 4) == kept[0]);
+    CHECK(built.fdt().reservation(before - 3) == range(0x4800'0000, page_size));
+    CHECK(built.fdt().reservation(before - 2) == range(0x1'2345'0000, 0xe000));
+    CHECK(built.fdt().reservation(before - 1) == range(0x4800'0000, page_size));
+    CHECK(built.node("/intc@8000000/its@8080000").string("status") == "fail");
+
+    // Nothing is written beyond the end.
+    const auto bytes = built.bytes;
+    reserve_in_place(built.bytes, static_cast<u32>(bytes.size()) - 15, kept[0]);
+    reserve_in_place(built.bytes, ~0U, kept[0]);
+    disable_its(built.bytes, static_cast<u32>(bytes.size()) - 3);
+    CHECK(built.bytes == bytes);
+}
+
 TEST_CASE("a buffer that is too small is refused, whatever its size") {
     const Dtb firmware = Dtb::load("board.dtb");
     const GuestDtbRequest request{.memory = {}, .bootargs = "x", .initrd = {}, .seed = {}};

@@ -271,3 +271,61 @@ TEST_CASE("a load that is abandoned leaves room for the next") {
     guest.begin();
     CHECK_FALSE(guest.store->staged());
 }
+
+TEST_CASE("no kernel gets memory that the GIC goes on using, nor its ITS") {
+    Guest guest;
+    const auto load = [&] {
+        const u64 id = guest.begin();
+        guest.copy_all(id, whole_chunks);
+        guest.seal(id, guest.seal_of(guest.all()));
+    };
+    const auto dtb = [&](const StagedImage& image) {
+        const std::string_view bytes = guest.at(to_phys(image.dtb), image.dtb_fields.size);
+        return *Fdt::open(std::as_bytes(std::span{bytes}));
+    };
+    const auto reserved = [&](const StagedImage& image, PhysRange range) {
+        u32 times = 0;
+        for (u32 i = 0; i < dtb(image).reservation_count(); i++) {
+            times += dtb(image).reservation(i) == range;
+        }
+        return times;
+    };
+    const auto its = [&](const StagedImage& image) {
+        return dtb(image).find("/intc@8000000/its@8080000")->string("status");
+    };
+    load();
+    const StagedImage& first = *guest.store->staged();
+    const PhysRange table{{ram_begin + 4 * MiB}, 0xe000}, other{{ram_begin + 5 * MiB}, 0x2000};
+    CHECK(reserved(first, {to_phys(first.dtb), page_size}) == 2 * 4); // two for each CPU
+    CHECK(its(first) == "okay");
+
+    // What it uses is known when a handover is nearly over.
+    guest.machine.published.clear();
+    guest.store->keep_in_use(table, first);
+    guest.store->keep_in_use(other, first);
+    guest.store->keep_in_use(table, first); // another CPU's, too
+    CHECK(reserved(first, table) == 1);
+    CHECK(reserved(first, other) == 1);
+    CHECK(its(first) == "fail");
+    for (u32 entry = 0; entry < 2; entry++) {
+        const u64 at = first.dtb_fields.spare_reservations + entry * reservation_size;
+        CHECK(guest.machine.is_published({to_phys(first.dtb) + at, reservation_size}));
+    }
+    CHECK(guest.machine.is_published({to_phys(first.dtb) + first.dtb_fields.its_status[0], 4}));
+
+    load(); // and so for all later ones
+    CHECK(reserved(*guest.store->staged(), table) == 1);
+    CHECK(reserved(*guest.store->staged(), other) == 1);
+    CHECK(its(*guest.store->staged()) == "fail");
+
+    // An image that would lie there is refused.
+    const u64 id = guest.begin();
+    guest.copy_all(id, whole_chunks);
+    guest.store->keep_in_use({spare_slot.begin + MiB, 0x2000}, first);
+    const Load::Seal request = guest.seal_of(guest.all());
+    Result<u64> sealed = 1;
+    while (sealed && *sealed != 0) {
+        sealed = guest.load->seal(id, request);
+    }
+    CHECK(sealed == std::unexpected(Error::no_room));
+}

@@ -241,10 +241,32 @@ TEST_CASE("an ITS that does not come to rest is told of, and its bases are left 
 
 TEST_CASE("LPIs that cannot be turned off are told of, and their tables are known") {
     const auto baton = started(2);
-    baton->gic.are_lpis_sticky = true;
-    CHECK_FALSE(baton->vgic->disable_lpis(baton->cpu(1)));
+    baton->gic.cpu(0).are_lpis_sticky = true;
+    baton->vgic->drain(baton->cpu(0));
+    baton->vgic->drain(baton->cpu(1));
     CHECK(baton->gic.hasty_writes == 0);
-    CHECK(baton->gic.cpu(1).propbaser == (lpi_config | 15));
+    CHECK(baton->vgic->gather(baton->cpu(1)));
+    u32 told = 0;
+    baton->vgic->give_up_stuck_lpis([&](CpuId cpu, const auto& tables) {
+        CHECK(cpu == CpuId{0});
+        CHECK(tables.config == PhysRange{{lpi_config}, 0x1'0000 - 8192});
+        CHECK(tables.pending == PhysRange{{lpi_pending}, 0x2000});
+        told++;
+    });
+    CHECK(told == 1);
+    // The next kernel gets none, on no CPU.
+    for (u32 i = 0; i < 2; i++) {
+        CHECK(baton->vgic->take_down(baton->cpu(i)) == (i == 1));
+        baton->vgic->turn_on(baton->cpu(i));
+        CHECK((baton->read(i, Gic::frame(i) + 8) & 1) == 0);
+        baton->write(i, Gic::frame(i) + propbaser, lpi_config | 15, 8);
+        baton->write(i, Gic::frame(i), 1);
+        CHECK(baton->read(i, Gic::frame(i)) == 0);
+    }
+    CHECK_FALSE(baton->gic.has_lpis(1));
+    CHECK((baton->read(0, gicd_base + 4) & 0x2'0000) == 0);
+    CHECK_FALSE(baton->vgic->mmio_read(baton->cpu(0), {its_base}, 4).has_value());
+    CHECK(baton->gic.cpu(0).propbaser == (lpi_config | 15));
 }
 
 TEST_CASE("LPIs that were on when Baton began are turned off, or Baton does not begin") {
@@ -253,7 +275,7 @@ TEST_CASE("LPIs that were on when Baton began are turned off, or Baton does not 
         Machine::current = &gic;
         gic.cpu(0).gicr_ctlr = 1;
         gic.cpu(0).propbaser = baton_memory | 15;
-        gic.are_lpis_sticky = sticky;
+        gic.cpu(0).are_lpis_sticky = sticky;
         std::atomic<u32> control{0};
         Redistributor<Machine> redistributor;
         redistributor.attach({gicr_base}, bit_of(kick_sgi), 0xf8, control, 16);

@@ -130,6 +130,9 @@ class BasicVgic {
     /// tables until then. False: it goes on doing so.
     bool disable_lpis(Cpu& cpu) {
         const bool done = cpu.redistributor_.lpis().reset();
+        if (!done) {
+            has_stuck_lpis_.store(true, std::memory_order_relaxed);
+        }
         cpu.interface_.forget_waiting_lpis(); // None is acknowledged any more.
         return done;
     }
@@ -145,6 +148,10 @@ class BasicVgic {
     }
     /// Every ITS off, at rest and without tables. False: one does not come to rest.
     bool reset_its();
+    /// When all have drained, on the boot CPU: if LPIs stay on anywhere, no guest gets any from now
+    /// on, and f(CpuId, Lpis::Tables) is called for each CPU whose tables stay in use.
+    template <class F>
+    void give_up_stuck_lpis(F f);
     /// Those of CPUs that take no part. False: they stay on somewhere.
     bool disable_lpis_of_others();
     /// Those that the old kernel sent to CPUs which take no part.
@@ -244,6 +251,7 @@ class BasicVgic {
     u32 lpi_id_bits_ = 0; ///< of the guest's INTIDs; 0: it has no LPIs
     /// A CPU that takes no part in handovers may have its LPIs on.
     std::atomic<bool> has_idle_lpis_{false};
+    std::atomic<bool> has_stuck_lpis_{false};
     u32 maintenance_ = 0;
     u32 timer_ = 0;
     u32 own_ = 0;    ///< Baton's own, of bank 0

@@ -7,7 +7,7 @@ namespace baton::arm64::gic {
 
 template <class Machine>
 Its<Machine>* BasicVgic<Machine>::find_its(PhysAddr address) {
-    for (u32 i = 0; i < its_count_; i++) {
+    for (u32 i = 0; i < its_count_ && lpi_id_bits_ != 0; i++) {
         if (its_[i].range().contains(address)) {
             return &its_[i];
         }
@@ -74,6 +74,26 @@ bool BasicVgic<Machine>::disable_lpis_of_others() {
         }
     }
     return done;
+}
+
+template <class Machine>
+template <class F>
+void BasicVgic<Machine>::give_up_stuck_lpis(F f) {
+    if (!has_stuck_lpis_.load(std::memory_order_relaxed)) {
+        return;
+    }
+    lpi_id_bits_ = 0;
+    distributor_.offer_lpis(false);
+    for (u32 i = 0; i < cpu_count_; i++) {
+        if (cpus_[i] == nullptr) {
+            continue;
+        }
+        auto& redistributor = cpus_[i]->redistributor_;
+        redistributor.withdraw_lpis();
+        if (redistributor.lpis().enabled()) {
+            f(CpuId{i}, redistributor.lpis().tables());
+        }
+    }
 }
 
 } // namespace baton::arm64::gic

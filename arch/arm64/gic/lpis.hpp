@@ -50,6 +50,9 @@ class Lpis {
         return true;
     }
 
+    /// The guest has none from now on.
+    void withdraw() { id_bits_ = 0; }
+
     bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
     Tables tables() const {
         const u64 config = frame_.read(Gicr64::PROPBASER);

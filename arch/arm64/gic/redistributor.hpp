@@ -91,6 +91,11 @@ class Redistributor {
 
     Bank& bank() { return bank_; }
     Lpis<Machine>& lpis() { return lpis_; }
+    /// The guest has none from now on.
+    void withdraw_lpis() {
+        offers_lpis_ = false;
+        lpis_.withdraw();
+    }
     /// The implemented bits of a physical priority.
     u8 priority_bits() const { return priority_bits_; }
 

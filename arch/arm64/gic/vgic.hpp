@@ -9,6 +9,7 @@ namespace baton::arm64 {
 /// The GIC of this machine: basic_vgic.hpp has the members.
 using Vgic = gic::BasicVgic<gic::Machine>;
 using VgicCpu = gic::BasicVgicCpu<gic::Machine>;
+using VgicLpiTables = gic::Lpis<gic::Machine>::Tables;
 
 } // namespace baton::arm64
 
