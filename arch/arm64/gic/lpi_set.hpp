@@ -36,6 +36,9 @@ class LpiSet {
         return (old & bit(lpi)) != 0;
     }
     void clear() {
+        if (empty()) { // as nearly always, and each CPU asks in each handover
+            return;
+        }
         while (const auto lpi = first()) {
             words_[word(*lpi)].store(0);
             forget(word(*lpi));
