@@ -129,11 +129,31 @@ TEST_CASE("LPIs beside SPIs and SGIs: each comes, whatever makes room for what")
 TEST_CASE("LPIs wait while GICD_CTLR does not forward Group 1") {
     const auto baton = started();
     baton->send_lpi(0, 8192);
-    baton->write(0, gicd_base, 0);
+    baton->write(0, gicd_base, 1);
     baton->send_lpi(0, 8193);
     CHECK(baton->acknowledge(0) == spurious);
     baton->write(0, gicd_base, 2);
     CHECK(taken(*baton) == std::vector<u32>{8192, 8193});
+}
+
+TEST_CASE("a kernel that another one's kexec started finds LPIs and ITS off, on every CPU") {
+    const auto baton = started(3);
+    baton->vgic->turn_off(baton->cpu(2));
+    for (u32 i = 0; i < 20; i++) {
+        baton->send_lpi(i % 2, 8192 + i);
+    }
+    baton->write(0, gicd_base, 0);
+    for (u32 i = 0; i < 3; i++) {
+        CHECK((baton->read(0, Gic::frame(i)) & 1) == 0);
+        CHECK(baton->gic.cpu(i).propbaser == 0);
+    }
+    CHECK(baton->gic.its.is_cold());
+    CHECK(baton->gic.its.hasty_writes == 0);
+    for (u32 i = 0; i < 2; i++) {
+        baton->start_guest(i);
+        baton->start_lpis(i);
+        CHECK(baton->acknowledge(i) == spurious);
+    }
 }
 
 TEST_CASE("LPIs that the guest turns off do not come any more") {

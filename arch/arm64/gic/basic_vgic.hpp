@@ -237,6 +237,10 @@ class BasicVgic {
     u32 bank_read(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at, u32 size);
     void bank_write(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at, u32 size, u32 value);
     void control_write(Cpu& cpu, u32 value);
+    /// The guest turns the Distributor off: so a kernel begins that another one's kexec started.
+    /// That other one left its LPIs on (Linux does), with tables in memory that may be the new
+    /// kernel's by now. A real GIC would go on using them, and so would the new kernel.
+    void abandon_lpis();
     void lpi_control_write(Cpu& cpu, Cpu& target, u32 value);
     /// SGIs of `target` may have become deliverable.
     void present_sgis(Cpu& cpu, Cpu& target);

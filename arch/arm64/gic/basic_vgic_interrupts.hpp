@@ -44,6 +44,9 @@ void BasicVgic<Machine>::flush(Cpu& cpu) {
     if (cpu.groups_changed_.load(std::memory_order_relaxed) &&
         cpu.groups_changed_.exchange(false, std::memory_order_acquire)) {
         cpu.interface_.take_back_unforwarded(banks(cpu));
+        if (!cpu.redistributor_.lpis().enabled()) {
+            cpu.interface_.forget_waiting_lpis();
+        }
     }
     cpu.interface_.fill(banks(cpu));
 }

@@ -54,6 +54,16 @@ void BasicVgic<Machine>::hand_over_lpis(Cpu& cpu) {
 }
 
 template <class Machine>
+void BasicVgic<Machine>::abandon_lpis() {
+    (void)reset_its();
+    for (u32 i = 0; i < cpu_count_ && lpi_id_bits_ != 0; i++) {
+        if (cpus_[i] != nullptr) {
+            (void)disable_lpis(*cpus_[i]);
+        }
+    }
+}
+
+template <class Machine>
 bool BasicVgic<Machine>::reset_its() {
     bool done = true;
     for (u32 i = 0; i < its_count_; i++) {

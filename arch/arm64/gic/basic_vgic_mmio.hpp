@@ -229,6 +229,9 @@ void BasicVgic<Machine>::control_write(Cpu& cpu, u32 value) {
     if (now == old) {
         return;
     }
+    if (now == 0) {
+        abandon_lpis();
+    }
     const bool any_off = (old & ~now) != 0;
     std::atomic_thread_fence(std::memory_order_seq_cst); // As in present_sgis.
     bool kick = any_off;
