@@ -40,7 +40,7 @@ Result<> parse_cpus(const Fdt& fdt, Platform& platform) {
             result = fail(platform, Error::bad_dtb, "a cpu node whose reg is no MPIDR");
         } else if (find_cpu(platform, *mpidr)) {
             result = fail(platform, Error::bad_dtb, "two cpu nodes with the same MPIDR");
-        } else if (!platform.cpus.push({*mpidr})) {
+        } else if (!platform.cpus.push({.mpidr = *mpidr, .phandle = cpu.phandle()})) {
             result = fail(platform, Error::too_many, "more than 512 CPUs");
         }
         all_by_psci = all_by_psci && cpu.string("enable-method") == "psci";

@@ -104,6 +104,9 @@ Result<> DeviceParser::parse(const FdtWalk& walk) {
             return result;
         }
     }
+    if (node.is_compatible("arm,dsu-pmu")) {
+        parse_dsu(node, platform_);
+    }
     if (node.is_compatible("virtio,mmio")) {
         if (const auto frame = walk.reg(0); frame && !platform_.virtio_mmio.push(*frame)) {
             return fail(platform_, Error::too_many, "more than 64 virtio-mmio devices");

@@ -19,6 +19,8 @@ Result<> parse_gic(const FdtWalk& walk, GicNode& gic, Platform& platform) {
         return fail(platform, Error::bad_dtb, "a GIC without a distributor");
     }
     info.distributor = *distributor;
+    info.phandle = node.phandle();
+    info.interrupt_cells = gic.interrupt_cells;
     const u32 regions = node.number("#redistributor-regions").value_or(1);
     for (u32 i = 0; i < regions; i++) {
         const auto region = walk.reg(1 + i);

@@ -44,6 +44,9 @@ std::optional<u32> private_interrupt(const GicNode& gic, FdtNode node, u32 at);
 
 Result<> parse_timer(const GicNode& gic, FdtNode node, Platform& platform);
 
+/// Puts the CPUs of a DSU's PMU into a cluster of their own.
+void parse_dsu(FdtNode node, Platform& platform);
+
 bool is_pci_bridge(FdtNode node);
 Result<> parse_pci_host(const FdtWalk& walk, Platform& platform);
 

@@ -15,7 +15,11 @@
 namespace baton {
 
 struct CpuInfo {
-    u64 mpidr = 0; ///< Aff3 in bits 39:32, Aff2 to Aff0 in bits 23:0, all others 0
+    u64 mpidr = 0;                ///< Aff3 in bits 39:32, Aff2 to Aff0 in bits 23:0, all others 0
+    std::optional<u32> phandle{}; ///< of its node
+    /// Of Platform::cluster_count, by the `arm,dsu-pmu` node that names it: it shares that one's
+    /// counters with the others. Nothing: its cluster's registers are not to be touched.
+    std::optional<u32> cluster{};
 };
 
 /// Memory that the firmware or the DTB's author set aside.
@@ -28,6 +32,8 @@ struct GicInfo {
     PhysRange distributor;
     StaticVector<PhysRange, 64> redistributors;
     u64 redistributor_stride = 0; ///< bytes; 0: as GICR_TYPER.VLPIS says
+    std::optional<u32> phandle{}; ///< of its node
+    u32 interrupt_cells = 3;
     u32 maintenance_interrupt = 0;
     StaticVector<PhysRange, 64> its;
 };
@@ -87,10 +93,12 @@ struct BootImage {
 struct Platform {
     static constexpr usize max_ram_ranges = 32;
     static constexpr usize max_boot_images = 8;
+    static constexpr u32 max_clusters = 128;
 
     /// In the DTB's order, without those that it says are disabled or broken. CpuId indexes it.
     StaticVector<CpuInfo, max_cpus> cpus;
-    RangeSet<max_ram_ranges> ram;             ///< whole pages
+    u32 cluster_count = 0;        ///< DSUs with a PMU; the numbers in CpuInfo are below it
+    RangeSet<max_ram_ranges> ram; ///< whole pages
     StaticVector<ReservedRange, 64> reserved; ///< byte ranges as the DTB has them, unsorted
     /// Whole pages to map as devices for the guest: every enabled node's registers, PCI windows and
     /// ECAM; without RAM and without the GIC, whose frames are trapped.

@@ -55,6 +55,7 @@ TEST_CASE("QEMU virt: everything") {
     CHECK(platform->timer.hyp == 26);
     CHECK(platform->timer.hyp_virt == 28);
     CHECK(platform->pmu_interrupt == 23);
+    CHECK(platform->cluster_count == 0); // QEMU has no DSU
 
     REQUIRE(platform->uart);
     CHECK(platform->uart->kind == UartKind::pl011);
@@ -141,6 +142,11 @@ TEST_CASE("a board of many features") {
     REQUIRE(platform->cpus.size() == 2); // one is disabled
     CHECK(platform->cpus[0].mpidr == 0);
     CHECK(platform->cpus[1].mpidr == 0x1'0001'0203);
+
+    // One DSU has no CPU that is used, the other has one beside its disabled one.
+    CHECK(platform->cluster_count == 1);
+    CHECK_FALSE(platform->cpus[0].cluster);
+    CHECK(platform->cpus[1].cluster == 0);
 
     // Two banks meet in the middle of a page; the last one ends in one.
     REQUIRE(platform->ram.size() == 2);
@@ -276,6 +282,24 @@ TEST_CASE("oddities that change little") {
     SUBCASE("a PMU of another interrupt controller") {
         dtb.set("/pmu", "interrupt-parent", std::vector<u32>{0x7777});
         CHECK_FALSE(parsed(dtb)->pmu_interrupt);
+    }
+    SUBCASE("a CPU that two DSUs claim, and clusters of several CPUs") {
+        const u32 first = *Fdt::open(dtb)->find("/cpus/cpu@0")->phandle();
+        const u32 second = *Fdt::open(dtb)->find("/cpus/cpu@100010203")->phandle();
+        dtb.set("/dsu-pmu-0", "cpus", std::vector<u32>{second, first});
+        const auto platform = parsed(dtb);
+        CHECK(platform->cluster_count == 1);
+        CHECK(platform->cpus[0].cluster == 0);
+        CHECK(platform->cpus[1].cluster == 0);
+        dtb.set("/dsu-pmu-0", "cpus", std::vector<u32>{first});
+        CHECK(parsed(dtb)->cluster_count == 2);
+        CHECK(parsed(dtb)->cpus[1].cluster == 1);
+        dtb.set("/dsu-pmu-1", "status", "disabled");
+        CHECK_FALSE(parsed(dtb)->cpus[1].cluster);
+    }
+    SUBCASE("a DSU without CPUs") {
+        dtb.remove("/dsu-pmu-1", "cpus");
+        CHECK(parsed(dtb)->cluster_count == 0);
     }
     SUBCASE("an extended PPI") {
         dtb.set("/pmu", "interrupts", std::vector<u32>{3, 7, 4});
