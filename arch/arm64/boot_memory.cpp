@@ -52,6 +52,7 @@ u64 pool_size(std::span<const std::byte> dtb) {
     const u64 cpus = hypervisor().platform.cpus.size();
     return align_up(cpus * sizeof(PerCpu), page_size) +
            align_up(cpus * sizeof(Lifecycle::Cpu), page_size) + cpus * stacks_size +
+           align_up(hypervisor().clusters.memory_size(), page_size) +
            align_up(dtb.size(), page_size) + spin_table_size +
            (el2_table_pages + all_roots * stage2_table_pages + parking_root_pages) * page_size;
 }
@@ -71,6 +72,7 @@ constinit StaticVector<PhysRange, 2 * max_cpus + 1 + 64> unmapped{};
 void lay_out_cpus() {
     Hypervisor& baton = hypervisor();
     const usize count = baton.platform.cpus.size();
+    baton.clusters.lay_out(take_pages(baton.clusters.memory_size()));
     auto* first = reinterpret_cast<PerCpu*>(take_pages(count * sizeof(PerCpu)).begin.value);
     for (usize i = 0; i < count; i++) {
         const PhysAddr guard = take_pages(stacks_size).begin;
@@ -80,6 +82,7 @@ void lay_out_cpus() {
         PerCpu* cpu = std::construct_at(first + i);
         cpu->id = CpuId{static_cast<u32>(i)};
         cpu->mpidr = baton.platform.cpus[i].mpidr;
+        cpu->cluster = baton.clusters.seat(baton.platform, cpu->id);
         cpu->stack_top = (stack + stack_size).value;
         cpu->emergency_stack_top = (emergency + emergency_stack_size).value;
         (void)unmapped.push({guard, page_size});

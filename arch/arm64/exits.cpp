@@ -70,9 +70,17 @@ struct SysregAccess {
 
 void handle_sysreg(GuestFrame& frame) {
     const auto access = SysregAccess::from(ESR_EL2::iss(read<ESR_EL2>()));
+    Hypervisor& baton = hypervisor();
+    if (access.is_read) {
+        if (const auto value = baton.clusters.read(access.encoding)) {
+            write_x(frame, access.transfer_register, *value);
+            return skip_instruction();
+        }
+        return inject_undefined();
+    }
     const u64 value = read_x(frame, access.transfer_register);
-    if (!access.is_read &&
-        hypervisor().vgic.write_trapped_sysreg(this_cpu().vgic, access.encoding, value)) {
+    if (baton.vgic.write_trapped_sysreg(this_cpu().vgic, access.encoding, value) ||
+        baton.clusters.write(access.encoding, value)) {
         return skip_instruction();
     }
     inject_undefined();

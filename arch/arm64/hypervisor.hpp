@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/dsu/clusters.hpp"
 #include "arch/arm64/gic/vgic.hpp"
 #include "arch/arm64/lifecycle_machine.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
@@ -44,6 +45,7 @@ struct Hypervisor {
     Vgic vgic;
     /// Where LPIs could not be turned off: a configuration and a pending table for each CPU.
     StaticVector<PhysRange, 2 * max_cpus> stuck_tables;
+    Clusters clusters;
     /// Of the platform's frames, those that have a device.
     StaticVector<PhysRange, 64> virtio_mmio;
     Vm vm;

@@ -54,6 +54,7 @@ void park_loop() {
             self.clean_since = handover;
             baton.vgic.take_down(self.vgic);
         }
+        baton.clusters.look_after();
         if (const auto start = baton.vm.lifecycle().take_start()) {
             if (baton.options.panic_cpu == self.id) {
                 overflow_stack(0);
@@ -74,6 +75,7 @@ void park() { run_on_fresh_stack(reinterpret_cast<u64>(this_cpu().guest_frame())
 void prepare_vcpu() {
     Hypervisor& baton = hypervisor();
     load_root(baton.current_root());
+    baton.clusters.enter();
     baton.vgic.turn_on(this_cpu().vgic);
 }
 

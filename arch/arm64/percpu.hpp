@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/arm64/asm_offsets.hpp"
+#include "arch/arm64/dsu/unit.hpp"
 #include "arch/arm64/entry_state.hpp"
 #include "arch/arm64/gic/vgic.hpp"
 #include "arch/arm64/guest_frame.hpp"
@@ -37,6 +38,7 @@ struct alignas(64) PerCpu {
     std::atomic<u8> vmid{0};
     u64 denied_accesses = 0; ///< of the guest, answered with an external abort
 
+    ClusterSeat cluster;
     EntryState entry_state;
     VgicCpu vgic;
 

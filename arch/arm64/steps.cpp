@@ -48,6 +48,10 @@ void stop_its() {
 /// Of CPUs that are off, which keep them, or lost.
 void disable_idle_lpis() { (void)hypervisor().vgic.disable_lpis_of_others(); }
 
+/// Its last core in the guest stops a cluster's counters.
+void give_up_share() { hypervisor().clusters.leave(); }
+
+void take_shares() { hypervisor().clusters.take_away(); }
 void forget_sgis() { hypervisor().vgic.forget_sgis(); }
 void reset_spis() {
     if (!hypervisor().vgic.reset_spis()) {
@@ -99,7 +103,8 @@ constexpr Parts pmu{"pmu",
                     Part{"overflows", forget_overflows},
                     Part{"interrupts", mask_overflows},
                     Part{"events", forget_events},
-                    Part{"access", close_pmu}};
+                    Part{"access", close_pmu},
+                    Part{"cluster", give_up_share}};
 constexpr Parts trace{"trace", Part{"profiling", stop_profiling}, Part{"tracing", stop_tracing},
                       Part{"branches", stop_branch_records}};
 constexpr Parts debug{"debug",
@@ -122,6 +127,7 @@ constexpr Parts vgic{"vgic", Part{"list", empty_list_registers}, Part{"interface
                      Part{"lpis", disable_lpis}};
 
 constexpr Parts irqs{"irqs",
+                     Part{"clusters", take_shares},
                      Part{"its", stop_its},
                      Part{"lpis", disable_idle_lpis},
                      Part{"sgis", forget_sgis},

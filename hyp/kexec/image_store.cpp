@@ -128,7 +128,8 @@ Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged)
                                   .memory = {memory->begin(), memory->end()},
                                   .bootargs = content.bootargs,
                                   .initrd = content.place.initrd,
-                                  .seed = content.seed};
+                                  .seed = content.seed,
+                                  .dsus = setup_.dsus};
     const PhysRange room = content.place.dtb;
     if (auto built =
             build_guest_dtb(setup_.firmware_dtb, request, bytes_of(room), staged.dtb_fields);

@@ -58,6 +58,7 @@ class ImageStore {
         Granules granules;
         /// Host kexec: where CPUs wait, if they are not switched off.
         std::optional<SpinTable> spin_table;
+        std::span<const DsuNode> dsus{}; ///< that a guest gets; they outlive the store
         /// baton.rotate: boot images stay in memory and are staged anew, in turn.
         bool rotate;
     };

@@ -36,6 +36,7 @@ class GuestDtbBuilder {
     void write_chosen();
     void write_seed();
     void write_modules();
+    void write_dsus();
     void write_memory(FdtNode node);
     void write_status(FdtNode node);
     void write_its_status(FdtNode node);
@@ -121,11 +122,14 @@ bool GuestDtbBuilder::enter(FdtNode node) {
 void GuestDtbBuilder::leave() {
     if (current() == NodeKind::chosen) {
         write_modules();
-    } else if (current() == NodeKind::root && !filter_.chosen()) {
-        writer_.begin_node("chosen");
-        write_chosen();
-        write_modules();
-        writer_.end_node();
+    } else if (current() == NodeKind::root) {
+        if (!filter_.chosen()) {
+            writer_.begin_node("chosen");
+            write_chosen();
+            write_modules();
+            writer_.end_node();
+        }
+        write_dsus();
     }
     writer_.end_node();
     open_.erase(open_.size() - 1);
@@ -188,6 +192,27 @@ void GuestDtbBuilder::write_modules() {
         reg.put(cells.size, module.range.size);
         if (!module.bootargs.empty()) {
             writer_.string("bootargs", module.bootargs);
+        }
+        writer_.end_node();
+    }
+}
+
+void GuestDtbBuilder::write_dsus() {
+    constexpr u32 first_spi = 32, is_spi = 0, is_edge = 1;
+    for (usize number = 0; number < request_.dsus.size(); number++) {
+        const DsuNode& dsu = request_.dsus[number];
+        std::array<char, 32> name{}; // as above
+        format(std::span{name}.first(name.size() - 1), "dsu-pmu-{}", number);
+        writer_.begin_node(name.data());
+        writer_.string("compatible", "arm,dsu-pmu");
+        writer_.cells("interrupt-parent", 1, dsu.interrupt_parent);
+        CellWriter interrupts{writer_.property("interrupts", usize{4} * dsu.interrupt_cells)};
+        for (const u32 cell : {is_spi, dsu.interrupt - first_spi, is_edge}) {
+            interrupts.put(1, cell);
+        }
+        CellWriter cpus{writer_.property("cpus", 4 * dsu.cpus.size())};
+        for (const u32 cpu : dsu.cpus) {
+            cpus.put(1, cpu);
         }
         writer_.end_node();
     }

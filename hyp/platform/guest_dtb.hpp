@@ -27,6 +27,14 @@ struct DtbModule {
     std::string_view bootargs;
 };
 
+/// A DSU that the guest has and the machine has not (`arm,dsu-pmu`).
+struct DsuNode {
+    u32 interrupt_parent = 0; ///< the GIC's phandle
+    u32 interrupt_cells = 3;
+    u32 interrupt = 0;           ///< INTID of an SPI, edge-triggered
+    StaticVector<u32, 4> cpus{}; ///< phandles
+};
+
 struct GuestDtbRequest {
     /// The next kernel gets the whole machine, at EL2: it finds the firmware's DTB as it was but
     /// for /chosen, the CPUs' `status`, and what is in `reserved`.
@@ -45,6 +53,7 @@ struct GuestDtbRequest {
     /// Fresh entropy: 8 bytes become kaslr-seed, what follows rng-seed. Without (or with too little
     /// of) it the properties are left out, so that no kernel gets the seed of the one before.
     std::span<const std::byte> seed{};
+    std::span<const DsuNode> dsus{}; ///< not with for_host
 };
 
 struct GuestDtb {
@@ -68,6 +77,9 @@ struct GuestDtb {
 /// called by HVC; no idle states; no MSI controller but ITSs, and nothing that refers to one;
 /// every cpu node has a `status`: "okay" for those in Platform::cpus, "fail" for all others. So has
 /// every ITS that is enabled: "okay".
+/// called by HVC; no idle states; no ITS, no other MSI controller and nothing that refers to one;
+/// every cpu node has a `status`: "okay" for those in Platform::cpus, "fail" for all others; and it
+/// has the DSUs of the request.
 Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtbRequest& request,
                              std::span<std::byte> buffer, GuestDtb& result);
 

@@ -115,6 +115,14 @@ const char* set_park(Options& options, Value value) {
     return nullptr;
 }
 
+const char* set_dsu(Options& options, Value value) {
+    if (value != "model") {
+        return "needs model";
+    }
+    options.dsu_model = true;
+    return nullptr;
+}
+
 const char* set_panic(Options& options, Value value) {
     if (value == "reset") {
         options.panic = PanicAction::reset;
@@ -198,6 +206,7 @@ constexpr OptionRow option_rows[]{
     {"load", set_load},
     {"watchdog", set_watchdog},
     {"park", set_park},
+    {"dsu", set_dsu},
     {"panic", set_panic},
     {"fault", set_fault},
 };

@@ -3,6 +3,7 @@
 // A CPU that never answers in a handover (baton.fault=lost:N) is kept out of the next image, which
 // works without it and whose memory it does not touch. Options: lost=N, swaps=N, state=ADDRESS.
 
+#include "tests/guests/cluster.hpp"
 #include "tests/guests/generation.hpp"
 
 namespace baton::guest {
@@ -69,6 +70,10 @@ void guest_main() {
     }
     check("all CPUs that are there start", start_all());
     check("they run", run_on_all("they run", [] {}));
+    const u32 before = failures();
+    examine_clusters();
+    check("no cluster's counters are as the last kernel left them", failures() == before);
+    run_on_all("counters are filled", [] { leave_cluster(); });
     if (generation.number < last) {
         generation.seal();
         reset_with_a_writer(lost);

@@ -136,6 +136,35 @@ TEST_CASE("an image in Baton's place gets the firmware's DTB") {
     CHECK(built.fields.cpu_count == 4);
 }
 
+TEST_CASE("DSUs that the machine has not") {
+    const Dtb firmware = Dtb::load("virt-4.dtb");
+    const auto platform = parsed(firmware);
+    const auto phandle = [&](usize cpu) { return *platform->cpus[cpu].phandle; };
+    DsuNode nodes[]{{.interrupt_parent = *platform->gic.phandle, .interrupt = 287},
+                    {.interrupt_parent = *platform->gic.phandle, .interrupt = 286}};
+    for (const usize cpu : {0, 1, 3}) {
+        REQUIRE(nodes[0].cpus.push(phandle(cpu)));
+    }
+    REQUIRE(nodes[1].cpus.push(phandle(2)));
+    const Built built = build(firmware, {.bootargs = "x", .dsus = nodes});
+    CHECK(built.node("/dsu-pmu-0").string("compatible") == "arm,dsu-pmu");
+    CellReader interrupts{*built.node("/dsu-pmu-1").get("interrupts")};
+    for (const u64 cell : {0, 254, 1}) { // SPI 254, an edge
+        CHECK(interrupts.take(1) == cell);
+    }
+    CHECK(interrupts.at_end());
+    CHECK(built.node("/dsu-pmu-1").number("interrupt-parent") ==
+          built.node("/intc@8000000").phandle());
+
+    auto after = std::make_unique<Platform>();
+    REQUIRE(parse_platform(built.bytes, *after));
+    CHECK(after->cluster_count == 2);
+    for (const usize cpu : {0, 1, 3}) {
+        CHECK(after->cpus[cpu].cluster == 0);
+    }
+    CHECK(after->cpus[2].cluster == 1);
+}
+
 TEST_CASE("CPUs that wait in a spin table") {
     const Built built =
         build(Dtb::load("virt-4.dtb"), {.for_host = true, .spin_table = PhysAddr{0x7f80'1000}});

@@ -37,6 +37,7 @@ TEST_CASE("without options all is as documented") {
         CHECK(options.load);
         CHECK(options.watchdog_s == 0);
         CHECK(options.park == ParkMode::off);
+        CHECK_FALSE(options.dsu_model);
     }
 }
 
@@ -109,6 +110,12 @@ TEST_CASE("faults at steps, one after another") {
     CHECK(full.problems.size() == 1);
 }
 
+TEST_CASE("a model of a DSU") {
+    const auto [options, problems] = parse_options("baton.dsu=model");
+    CHECK(problems.empty());
+    CHECK(options.dsu_model);
+}
+
 TEST_CASE("the last one counts") {
     CHECK(parse_options("baton.panic=halt baton.panic=reset").options.panic == PanicAction::reset);
     CHECK(parse_options("baton.slot=4M baton.slot=8M").options.slot_size == 8 * MiB);
@@ -128,6 +135,9 @@ TEST_CASE("what cannot be understood is named and ignored") {
                             "baton.rotate=1",
                             "baton.report=",
                             "baton.panic=",
+                            "baton.dsu",
+                            "baton.dsu=",
+                            "baton.dsu=on",
                             "baton.fault=lost",
                             "baton.fault=lost:",
                             "baton.fault=lost:512",

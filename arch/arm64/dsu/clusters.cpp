@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/dsu/clusters.hpp"
+
+#include "arch/arm64/dsu/stop.hpp"
+#include "arch/arm64/gic/gicd.hpp"
+#include "arch/arm64/gic/interrupt_registers.hpp"
+#include "arch/arm64/hypervisor.hpp"
+#include "hyp/log/log.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace baton::arm64 {
+namespace {
+
+/// Calls use(access) with how this CPU reaches the unit.
+template <class Use>
+void with_access(dsu::Unit& unit, Use use) {
+    if (unit.model) {
+        use(dsu::Modelled{&*unit.model});
+    } else {
+        use(dsu::Hardware{});
+    }
+}
+
+void stop(dsu::Unit& unit) {
+    with_access(unit, [](auto access) { dsu::stop_counters(access); });
+}
+
+/// As if the guest had set it pending. The line is modelled as an edge: it rises once for all
+/// overflows that are flagged at a time.
+void raise(u32 spi) {
+    Hypervisor& baton = hypervisor();
+    const PhysAddr distributor = baton.platform.gic.distributor.begin;
+    const u64 offset = static_cast<u64>(gic::InterruptRegister::ISPENDR) + u64{spi} / 32 * 4;
+    (void)baton.vgic.mmio_write(this_cpu().vgic, to_guest(distributor + offset), 4, 1U << spi % 32);
+}
+
+/// The guest's access, and what comes of it.
+template <class Use>
+void access(dsu::Unit& unit, Use use) {
+    with_access(unit, use);
+    if (unit.model && unit.model->take_rise()) {
+        raise(unit.model->interrupt);
+    }
+}
+
+/// The highest number of an SPI, and one more.
+u32 spi_end(const Platform& platform) {
+    constexpr u64 special = 1020;
+    const PhysAddr typer = platform.gic.distributor.begin + static_cast<u64>(gic::Gicd32::TYPER);
+    const auto value = hypervisor().vgic.mmio_read(this_cpu().vgic, to_guest(typer), 4);
+    return static_cast<u32>(std::min(((value.value_or(0) & 0x1f) + 1) * 32, special));
+}
+
+} // namespace
+
+void Clusters::plan(const Platform& platform, bool wants_model) {
+    count_ = platform.cluster_count;
+    if (!wants_model) {
+        return;
+    }
+    const auto has_phandle = [](const CpuInfo& cpu) { return cpu.phandle.has_value(); };
+    if (count_ != 0) {
+        log::line("warning: baton.dsu=model ignored: the machine has DSUs");
+    } else if (!platform.gic.phandle || !std::ranges::all_of(platform.cpus, has_phandle)) {
+        log::line("warning: baton.dsu=model ignored: a node of a CPU or the GIC has no phandle");
+    } else {
+        models_ = true;
+        count_ = static_cast<u32>(platform.cpus.size() + cpus_per_model - 1) / cpus_per_model;
+    }
+}
+
+void Clusters::lay_out(PhysRange memory) {
+    units_ = {reinterpret_cast<dsu::Unit*>(memory.begin.value), count_};
+    std::uninitialized_default_construct(units_.begin(), units_.end());
+    if (models_) {
+        for (dsu::Unit& unit : units_) {
+            unit.model.emplace();
+        }
+    }
+}
+
+u32 Clusters::number_of(const Platform& platform, CpuId cpu) const {
+    return models_ ? index(cpu) / cpus_per_model
+                   : platform.cpus[index(cpu)].cluster.value_or(count_);
+}
+
+ClusterSeat Clusters::seat(const Platform& platform, CpuId cpu) const {
+    const u32 number = number_of(platform, cpu);
+    return {.unit = number < count_ ? &units_[number] : nullptr};
+}
+
+/// Their interrupts are the last SPIs of the GIC, which no device of QEMU's `virt` has.
+std::span<const DsuNode> Clusters::describe(const Platform& platform) {
+    if (!models_) {
+        return {};
+    }
+    const u32 end = spi_end(platform);
+    for (u32 number = 0; number < count_; number++) {
+        DsuNode node{.interrupt_parent = *platform.gic.phandle,
+                     .interrupt_cells = platform.gic.interrupt_cells,
+                     .interrupt = end - 1 - number,
+                     .cpus = {}};
+        const usize last = std::min<usize>((number + 1) * cpus_per_model, platform.cpus.size());
+        for (usize cpu = number * cpus_per_model; cpu < last; cpu++) {
+            (void)node.cpus.push(*platform.cpus[cpu].phandle); // it has room for as many
+        }
+        units_[number].model->interrupt = node.interrupt;
+        (void)nodes_.push(node); // as many as there are clusters
+    }
+    return {nodes_.begin(), nodes_.end()};
+}
+
+void Clusters::enter() const {
+    ClusterSeat& seat = this_cpu().cluster;
+    if (seat.unit == nullptr) {
+        return;
+    }
+    const auto deadline = Deadline::in_ms(hypervisor().options.deadline_ms);
+    const auto may_wait = [deadline] {
+        yield();
+        return !deadline.passed();
+    };
+    seat.share = seat.unit->share.enter([&] { stop(*seat.unit); }, may_wait);
+}
+
+void Clusters::leave() const {
+    ClusterSeat& seat = this_cpu().cluster;
+    if (seat.share) {
+        seat.unit->share.leave(*seat.share, [&] { stop(*seat.unit); });
+        seat.share.reset();
+    }
+}
+
+void Clusters::look_after() const {
+    if (dsu::Unit* const unit = this_cpu().cluster.unit; unit != nullptr) {
+        unit->share.look_after([unit] { stop(*unit); });
+    }
+}
+
+void Clusters::take_away() const {
+    for (dsu::Unit& unit : units_) {
+        if (unit.share.take_away() && !has_survivor(unit)) {
+            log::line("warning: all CPUs of cluster {} are lost: its counters may still count",
+                      &unit - units_.data());
+        }
+    }
+}
+
+bool Clusters::has_survivor(const dsu::Unit& unit) const {
+    Hypervisor& baton = hypervisor();
+    return std::ranges::any_of(baton.cpus, [&](const PerCpu& cpu) {
+        return cpu.cluster.unit == &unit && cpu.running.load(std::memory_order_relaxed) &&
+               baton.vm.lifecycle().state(cpu.id) != State::lost;
+    });
+}
+
+std::optional<u64> Clusters::read(SysregEncoding encoding) const {
+    dsu::Unit* const unit = this_cpu().cluster.unit;
+    std::optional<u64> value;
+    if (unit != nullptr) {
+        access(*unit, [&](auto registers) {
+            const auto read = [&]<class Register>() {
+                value = registers.template read<Register>();
+            };
+            (void)(dsu::Writable::find(encoding, read) || dsu::ReadOnly::find(encoding, read));
+        });
+    }
+    return value;
+}
+
+bool Clusters::write(SysregEncoding encoding, u64 value) const {
+    dsu::Unit* const unit = this_cpu().cluster.unit;
+    bool found = false;
+    if (unit != nullptr) {
+        access(*unit, [&](auto registers) {
+            found = dsu::Writable::find(
+                encoding, [&]<class Register>() { registers.template write<Register>(value); });
+        });
+    }
+    return found;
+}
+
+} // namespace baton::arm64
