@@ -3,6 +3,8 @@
 
 #include "guest-api/guest/fdt.hpp"
 #include "guest-api/guest/gic.hpp"
+#include "tests/guests/cluster.hpp"
+#include "tests/guests/rtc.hpp"
 
 namespace baton::guest {
 
@@ -47,6 +49,14 @@ void examine_interrupts(const InterruptState& state, std::string_view where, u32
 } // namespace
 
 void leave_spis() {
+    // A device interrupt that no driver ever serves, as that of a PMU of an interconnect is.
+    if (const auto rtc = Rtc::find()) {
+        gic::set_handler(rtc->intid(), [](u32) {});
+        gic::route(rtc->intid(), this_cpu());
+        gic::enable(rtc->intid());
+        rtc->open();
+        rtc->raise();
+    }
     for (u32 i = 0; i < left_spi_count; i++) {
         const u32 spi = left_spis + i;
         gic::set_edge(spi, true);
@@ -79,11 +89,13 @@ std::bitset<max_registers> leave_everything() {
     }
     gic::send_sgi(pending_sgi, this_cpu());
 
-    for (const u32 line : {PhysicalTimer::intid(), VirtualTimer::intid(), pmu_line()}) {
+    for (const u32 line : {PhysicalTimer::intid(), VirtualTimer::intid(), pmu_line(),
+                           cluster_line(cluster_of(this_cpu())).value_or(0)}) {
         if (line != 0) {
             gic::enable(line);
         }
     }
+    leave_cluster();
     if (option("light")) {
         PhysicalTimer::arm_in_us(0);
         VirtualTimer::arm_in_us(0);
@@ -140,13 +152,37 @@ void examine_silence() {
             }
         }
     };
-    for (u32 i = 0; i < left_spi_count; i++) {
-        gic::enable(left_spis + i);
-    }
+    const auto for_each_left = [](void (*function)(u32)) {
+        for (u32 i = 0; i < left_spi_count; i++) {
+            function(left_spis + i);
+        }
+        for (u32 cluster = 0; const auto line = cluster_line(cluster); cluster++) {
+            function(*line);
+        }
+    };
+    for_each_left(gic::enable);
     run_on_all("nothing is heard", listen);
-    for (u32 i = 0; i < left_spi_count; i++) {
-        gic::disable(left_spis + i);
+    for_each_left(gic::disable);
+}
+
+void examine_device_line(bool was_left) {
+    static std::atomic<u32> served;
+    const auto rtc = Rtc::find();
+    if (!rtc || !was_left) {
+        return;
     }
+    const u32 intid = rtc->intid();
+    require("a device's line is up as it was left", rtc->is_raised() && gic::is_pending(intid));
+    gic::set_handler(intid, [](u32) {
+        Rtc::find()->lower();
+        served++;
+    });
+    gic::route(intid, this_cpu());
+    gic::enable(intid);
+    require("a device's interrupt comes when the kernel wants it",
+            wait_until(patience(), [] { return served != 0; }));
+    gic::disable(intid);
+    rtc->close();
 }
 
 void print_entry(const Cpu& cpu) {
@@ -172,8 +208,13 @@ void examine_spis() {
     constexpr u32 enabled_groups = 0b11;
     require("GICD_CTLR has no group on at entry", (gic::control_at_entry() & enabled_groups) == 0,
             "{x}", gic::control_at_entry());
+    const auto rtc = Rtc::find();
     for (u32 block = 1; block < gic::interrupt_count() / 32; block++) {
-        examine_interrupts(gic::spis_at_entry(block), "SPIs from", block * 32);
+        InterruptState state = gic::spis_at_entry(block);
+        if (rtc && rtc->intid() / 32 == block && rtc->is_raised()) {
+            state.pending &= ~(1U << rtc->intid() % 32); // its line is up: no reset of the GIC's
+        }
+        examine_interrupts(state, "SPIs from", block * 32);
     }
     if (option("light") || !above_baton()) {
         return;

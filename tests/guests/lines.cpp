@@ -3,9 +3,9 @@
 // Interrupts between CPUs and from devices: SGI targets, SPI routes, the live level of the timers'
 // lines, a device's level-sensitive SPI (PL031), and all of it at once on all CPUs.
 
-#include "arch/arm64/mmio.hpp"
 #include "guest-api/guest/gic.hpp"
 #include "guest-api/guest/smp.hpp"
+#include "tests/guests/rtc.hpp"
 
 #include <algorithm>
 
@@ -122,53 +122,43 @@ void timer_line(std::string_view name) {
     check("comes no more when it is down", drain());
 }
 
-enum class Pl031 : u64 { DR = 0x00, MR = 0x04, IMSC = 0x10, RIS = 0x14, ICR = 0x1c };
-arm64::Mmio<Pl031> rtc;
-
-/// The match interrupt, from now on until ICR. Its SPI must be disabled.
-void raise_rtc() {
-    wait_until(3000, [] {
-        rtc.write(Pl031::MR, rtc.read(Pl031::DR));
-        return rtc.read(Pl031::RIS) != 0;
-    });
-}
+std::optional<Rtc> rtc;
 
 void device_interrupt() {
-    const auto node = Node::compatible_with("arm,pl031");
-    if (!node || !node->interrupt()) {
+    rtc = Rtc::find();
+    if (!rtc) {
         print("no PL031\n");
         return;
     }
-    const u32 intid = *node->interrupt();
+    const u32 intid = rtc->intid();
     print("PL031, INTID {}:\n", intid);
-    rtc = arm64::Mmio<Pl031>{node->reg()->begin};
-    rtc.write(Pl031::ICR, 1);
-    rtc.write(Pl031::IMSC, 1);
+    rtc->lower();
+    rtc->open();
     gic::set_edge(intid, false);
     // Left up at first: a level-sensitive interrupt then comes a second time.
     gic::set_handler(intid, [](u32) {
         if (++taken[this_cpu().index] >= 2) {
-            rtc.write(Pl031::ICR, 1);
+            rtc->lower();
         }
     });
     u32 wrong = 0;
     for (const Cpu& target : cpus().first(std::min<usize>(cpus().size(), 4))) {
         forget();
         gic::route(intid, target);
-        raise_rtc();
+        rtc->raise();
         gic::enable(intid);
         wrong += !all_took([&](const Cpu& cpu) { return &cpu == &target ? u32{2} : u32{0}; });
         gic::disable(intid);
     }
     check("a device's level-sensitive SPI comes until the device is served", wrong == 0, "{} wrong",
           wrong);
-    raise_rtc();
+    rtc->raise();
     check("its pending bit follows the line up",
           wait_until(10, [&] { return gic::is_pending(intid); }));
-    rtc.write(Pl031::ICR, 1);
+    rtc->lower();
     check("its pending bit follows the line down",
           wait_until(10, [&] { return !gic::is_pending(intid); }));
-    rtc.write(Pl031::IMSC, 0);
+    rtc->close();
 }
 
 /// Each CPU pings the next one and waits for each ping to arrive, under its own timers.

@@ -19,6 +19,7 @@
 
 #include "guest-api/guest/gic.hpp"
 #include "guest-api/guest/successor.hpp"
+#include "tests/guests/cluster.hpp"
 #include "tests/guests/leftovers.hpp"
 
 #include <algorithm>
@@ -82,12 +83,15 @@ void examine_machine(Generation& generation) {
                 cpu.index);
     }
     examine_aps();
+    examine_cluster();
     require("all CPUs start", start_all());
+    examine_clusters();
     for (const Cpu& cpu : enabled()) {
         examine_entry(cpu, generation);
     }
     if (!option("light")) {
         examine_silence();
+        examine_device_line(generation.number > 0 && above_baton());
     }
 }
 
@@ -264,6 +268,9 @@ void guest_main() {
     generation.seal();
     gic::set_handler(storm_sgi, [](u32) {});
     gic::set_handler(PhysicalTimer::intid(), [](u32) { PhysicalTimer::disarm(); });
+    for (u32 cluster = 0; const auto line = cluster_line(cluster); cluster++) {
+        gic::set_handler(*line, [](u32) {}); // of a CPU that has left it, to one that has not yet
+    }
     const auto work = [&] {
         if (calls(this_cpu())) {
             call_reset(number, count - callers);
