@@ -2,6 +2,9 @@
 //
 // Counts its own cycles on each CPU in turn by perf_event_open, sampling, so that the counter
 // overflows and interrupts. Prints a line for each; `perf forever` goes on on all of them.
+// `perf cluster TYPE CPU` counts those of a DSU, whose events have the type, and prints how many;
+// `perf cluster TYPE CPU forever` does so for ever, and `perf cluster TYPE CPU FILE` switches the
+// CPU off by its FILE in /sys in between.
 // Without a C library: what an initrd needs is this file alone.
 
 #include <stdint.h>
@@ -10,6 +13,7 @@ typedef uint64_t u64;
 
 enum {
     sys_ioctl = 29,
+    sys_openat = 56,
     sys_read = 63,
     sys_write = 64,
     sys_exit = 93,
@@ -51,6 +55,19 @@ static void put_number(u64 number) {
         number /= 10;
     } while (number != 0);
     put(&digits[at]);
+}
+
+static void put_count(u64 count) {
+    put(" ");
+    put_number(count);
+}
+
+static u64 number_in(const char* text) {
+    u64 number = 0;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        number = 10 * number + (u64)(*text - '0');
+    }
+    return number;
 }
 
 /// The front of struct perf_event_attr (its version 5).
@@ -100,8 +117,53 @@ static int count_on(long cpu, int forever) {
     return count > 1000000 && ring->head != 0 ? 0 : 1;
 }
 
+static u64 read_count(long event) {
+    u64 count = 0;
+    call(sys_read, event, (long)&count, sizeof count, 0, 0, 0);
+    return count;
+}
+
+/// Returns 0 if the cluster's cycles count, before and after `file` is written to.
+static int count_cluster(u64 type, u64 cpu, const char* file) {
+    enum { dsu_cycles = 0x11, at_working_folder = -100, write_only = 1 };
+    struct attributes wanted = {
+        .type = (uint32_t)type, .size = sizeof wanted, .config = dsu_cycles};
+    const long event = call(sys_perf_event_open, (long)&wanted, -1, (long)cpu, -1, 0, 0);
+    if (event < 0) {
+        put("perf: no event of the cluster\n");
+        return 1;
+    }
+    u64 counts[3];
+    counts[0] = read_count(event);
+    if (file != 0 && file[0] == '/') {
+        const long online = call(sys_openat, at_working_folder, (long)file, write_only, 0, 0, 0);
+        if (call(sys_write, online, (long)"0", 1, 0, 0, 0) != 1) {
+            put("perf: the CPU stays\n");
+            return 1;
+        }
+    }
+    counts[1] = read_count(event);
+    do {
+        spin(2000000);
+        counts[2] = read_count(event);
+    } while (file != 0 && file[0] != '/');
+    const int counts_on = counts[2] > counts[1] && counts[1] >= counts[0];
+    put(counts_on ? "perf: the cluster counts" : "perf: the cluster counts nothing");
+    for (int i = 0; i < 3; i++) {
+        put_count(counts[i]);
+    }
+    put("\n");
+    return counts_on ? 0 : 1;
+}
+
 __attribute__((used)) static void run(long* stack) {
-    const int forever = stack[0] > 1;
+    const long words = stack[0];
+    const char* const* word = (const char* const*)&stack[1];
+    if (words > 3) {
+        const char* file = words > 4 ? word[4] : 0;
+        call(sys_exit, count_cluster(number_in(word[2]), number_in(word[3]), file), 0, 0, 0, 0, 0);
+    }
+    const int forever = words > 1;
     int wrong = 0;
     for (long cpu = 0; cpu < 64; cpu++) {
         u64 mask = (u64)1 << cpu;
