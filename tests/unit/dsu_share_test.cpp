@@ -233,6 +233,38 @@ TEST_CASE("1 to 8 clusters of uneven sizes, several handovers in a row") {
     MESSAGE(tried, " handovers, ", not_in_time, " cores late");
 }
 
+TEST_CASE("a core that enters waits for one that stops the unit, but not for ever") {
+    Share share;
+    u32 stops = 0, waits = 0;
+    const auto stop = [&] { stops++; };
+    const auto never = [] {
+        CHECK_MESSAGE(false, "there is nobody to wait for");
+        return false;
+    };
+    Share::Life life = share.enter(stop, never);
+    CHECK(stops == 1); // it was dirty
+    const auto stop_while_another_enters = [&] {
+        stop();
+        life = share.enter(stop, [&] { return ++waits < 3; });
+        CHECK(waits == 3);
+    };
+    share.leave(life, stop_while_another_enters);
+    CHECK(stops == 2);
+    // That one has its share, as any other has.
+    const auto stop_in_a_handover = [&] {
+        stop();
+        CHECK(share.take_away()); // for all that is known the core that stops it is lost
+    };
+    share.leave(life, stop_in_a_handover);
+    CHECK(stops == 3);
+    (void)share.enter(stop, never);
+    CHECK(stops == 4);
+    CHECK(share.take_away());
+    share.look_after(stop);
+    CHECK(stops == 5);
+    CHECK_FALSE(share.take_away());
+}
+
 TEST_CASE("the CPUs of a VM that calls exec, CPU_ON and CPU_OFF, deadlines that pass too early") {
     constexpr u32 cpus = 8, cpus_of_cluster = 3;
     struct Counters {

@@ -146,7 +146,8 @@ TEST_CASE("DSUs that the machine has not") {
         REQUIRE(nodes[0].cpus.push(phandle(cpu)));
     }
     REQUIRE(nodes[1].cpus.push(phandle(2)));
-    const Built built = build(firmware, {.bootargs = "x", .dsus = nodes});
+    const Built built =
+        build(firmware, {.memory = {platform->ram.begin(), platform->ram.size()}, .dsus = nodes});
     CHECK(built.node("/dsu-pmu-0").string("compatible") == "arm,dsu-pmu");
     CellReader interrupts{*built.node("/dsu-pmu-1").get("interrupts")};
     for (const u64 cell : {0, 254, 1}) { // SPI 254, an edge
