@@ -54,7 +54,9 @@ void park_loop() {
             self.clean_since = handover;
             baton.vgic.take_down(self.vgic);
         }
-        baton.clusters.look_after();
+        if (self.cluster.unit != nullptr) {
+            baton.clusters.look_after();
+        }
         if (const auto start = baton.vm.lifecycle().take_start()) {
             if (baton.options.panic_cpu == self.id) {
                 overflow_stack(0);
@@ -75,7 +77,9 @@ void park() { run_on_fresh_stack(reinterpret_cast<u64>(this_cpu().guest_frame())
 void prepare_vcpu() {
     Hypervisor& baton = hypervisor();
     load_root(baton.current_root());
-    baton.clusters.enter();
+    if (this_cpu().cluster.unit != nullptr) {
+        baton.clusters.enter();
+    }
     baton.vgic.turn_on(this_cpu().vgic);
 }
 

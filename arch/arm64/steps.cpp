@@ -49,9 +49,17 @@ void stop_its() {
 void disable_idle_lpis() { (void)hypervisor().vgic.disable_lpis_of_others(); }
 
 /// Its last core in the guest stops a cluster's counters.
-void give_up_share() { hypervisor().clusters.leave(); }
+void give_up_share() {
+    if (this_cpu().cluster.share) {
+        hypervisor().clusters.leave();
+    }
+}
 
-void take_shares() { hypervisor().clusters.take_away(); }
+void take_shares() {
+    if (!hypervisor().clusters.empty()) {
+        hypervisor().clusters.take_away();
+    }
+}
 void forget_sgis() { hypervisor().vgic.forget_sgis(); }
 void reset_spis() {
     if (!hypervisor().vgic.reset_spis()) {

@@ -76,10 +76,7 @@ struct GuestDtb {
 /// /chosen has the request's bootargs, initrd and seed, and no modules and no EFI tables; PSCI is
 /// called by HVC; no idle states; no MSI controller but ITSs, and nothing that refers to one;
 /// every cpu node has a `status`: "okay" for those in Platform::cpus, "fail" for all others. So has
-/// every ITS that is enabled: "okay".
-/// called by HVC; no idle states; no ITS, no other MSI controller and nothing that refers to one;
-/// every cpu node has a `status`: "okay" for those in Platform::cpus, "fail" for all others; and it
-/// has the DSUs of the request.
+/// every ITS that is enabled: "okay". And it has the DSUs of the request.
 Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtbRequest& request,
                              std::span<std::byte> buffer, GuestDtb& result);
 

@@ -23,6 +23,9 @@ SECONDS = 40
 SWAP, ITS = "tests/guests/swap.img", "tests/guests/its.img"
 # Seen by the guest that uses the ITS.
 OF_ITS = {"vgic.lpis", "irqs.its"}
+# Of a cluster's counters: a CPU that is lost with its share of them, and CPU_OFFs down to the last one.
+CLUSTERS = {"irqs.clusters": ("lost", ["swaps=1"] * 2, 4, "baton.rotate baton.deadline=2000 baton.fault=lost:2@timers"),
+            "pmu.cluster": ("dsu", [""], 6, "")}
 OPTIONS = "swaps=4 aps=mixed"
 # CPUs that are not started keep what the last handover left in them.
 ROOT_OPTIONS = "swaps=4 aps=spin idle light"
@@ -58,18 +61,31 @@ def mutant(name: str, log: Path) -> Path:
     return folder / build.HYPERVISOR
 
 
-def examined(baton: Path, log: Path, options: str = OPTIONS, image: str = SWAP) -> str | None:
-    """What the guest complains of, if anything."""
-    folder = build.baton_image("debug", build.HYPERVISOR, image).parents[2] / "tests" / "guests"
-    machine = Machine([guest(folder, Path(image).stem, options)] * 2, baton, "baton.rotate baton.deadline=5000", 4, cpu=CPU,
-                      reset_ends=True, extra=EXTRA)
+def complaint_of(machine: Machine, who: str, log: Path) -> str | None:
     with Console(machine, log) as console:
         try:
             outcome = console.wait_off(SECONDS)
             judge(DEFAULTS, console.transcript, outcome)
         except (TestFailure, ConsoleError) as failure:
-            return f"guest/{Path(image).stem}: {str(failure).rstrip()}"
+            return f"{who}: {str(failure).rstrip()}"
     return None
+
+
+def examined(baton: Path, log: Path, options: str = OPTIONS, image: str = SWAP) -> str | None:
+    """What the guest complains of, if anything."""
+    folder = build.baton_image("debug", build.HYPERVISOR, image).parents[2] / "tests" / "guests"
+    machine = Machine([guest(folder, Path(image).stem, options)] * 2, baton, "baton.rotate baton.deadline=5000", 4, cpu=CPU,
+                      reset_ends=True, extra=EXTRA)
+    return complaint_of(machine, f"guest/{Path(image).stem}", log)
+
+
+def counted(baton: Path, log: Path, name: str) -> str | None:
+    """What the guest complains of that uses a cluster's counters."""
+    image, appends, cpus, options = CLUSTERS[name]
+    folder = build.baton_image("debug", build.HYPERVISOR, f"tests/guests/{image}.img").parents[2] / "tests" / "guests"
+    machine = Machine([guest(folder, image, append) for append in appends], baton, f"baton.dsu=model {options}", cpus,
+                      reset_ends=True)
+    return complaint_of(machine, f"guest/{image}", log)
 
 
 def flooded(baton: Path, log: Path) -> str | None:
@@ -88,6 +104,8 @@ def flooded(baton: Path, log: Path) -> str | None:
 def noticed(name: str, step: str, log: Path) -> str | None:
     if step == "dma":
         return flooded(mutant(name, log), log.with_suffix(".dma.log"))
+    if name in CLUSTERS:
+        return counted(mutant(name, log), log.with_suffix(f".{name}.log"), name)
     return examined(mutant(name, log), log.with_suffix(f".{name}.log"), ROOT_OPTIONS if step == "root" else OPTIONS,
                     ITS if name in OF_ITS else SWAP)
 
@@ -98,6 +116,9 @@ def all_noticed(log: Path) -> None:
     for options, image in ((OPTIONS, SWAP), (ROOT_OPTIONS, SWAP), (OPTIONS, ITS)):
         complaint = examined(baton, log.with_suffix(".whole.log"), options, image)
         expect(complaint is None, f"the guest complains of a Baton that leaves out nothing: {complaint}")
+    for name in CLUSTERS:
+        complaint = counted(baton, log.with_suffix(".whole.log"), name)
+        expect(complaint is None, f"with clusters the guest complains of a Baton that leaves out nothing: {complaint}")
     missed = []
     names = mutations()
     expect(len(names) > 30, f"{STEPS} shows only {len(names)} steps and parts")

@@ -114,9 +114,6 @@ std::span<const DsuNode> Clusters::describe(const Platform& platform) {
 
 void Clusters::enter() const {
     ClusterSeat& seat = this_cpu().cluster;
-    if (seat.unit == nullptr) {
-        return;
-    }
     const auto deadline = Deadline::in_ms(hypervisor().options.deadline_ms);
     const auto may_wait = [deadline] {
         yield();
@@ -127,16 +124,13 @@ void Clusters::enter() const {
 
 void Clusters::leave() const {
     ClusterSeat& seat = this_cpu().cluster;
-    if (seat.share) {
-        seat.unit->share.leave(*seat.share, [&] { stop(*seat.unit); });
-        seat.share.reset();
-    }
+    seat.unit->share.leave(*seat.share, [&] { stop(*seat.unit); });
+    seat.share.reset();
 }
 
 void Clusters::look_after() const {
-    if (dsu::Unit* const unit = this_cpu().cluster.unit; unit != nullptr) {
-        unit->share.look_after([unit] { stop(*unit); });
-    }
+    dsu::Unit& unit = *this_cpu().cluster.unit;
+    unit.share.look_after([&unit] { stop(unit); });
 }
 
 void Clusters::take_away() const {

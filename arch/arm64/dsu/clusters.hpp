@@ -29,7 +29,9 @@ class Clusters {
     /// What the guest's DTB tells of models. The GIC is up.
     std::span<const DsuNode> describe(const Platform& platform);
 
-    // Of the CPU that calls.
+    bool empty() const { return units_.empty(); }
+
+    // Of the CPU that calls: dsu::Share. It has a unit, and to leave it a share.
 
     void enter() const;
     void leave() const;
