@@ -7,10 +7,40 @@
 
 #include <array>
 #include <doctest/doctest.h>
+#include <thread>
 
 using namespace baton;
 using namespace baton::test;
 using arm64::dsu::Share;
+
+TEST_CASE("cores that come and go as they like never see the unit being stopped") {
+    Share share;
+    u64 stops = 0; // plain: what orders its users is the share
+    std::atomic<u32> violations{0};
+    const auto stop = [&] { stops++; };
+    const auto wait = [] {
+        std::this_thread::yield();
+        return true;
+    };
+    const auto come_and_go = [&] {
+        for (u32 turn = 0; turn < 5000; turn++) {
+            const Share::Life life = share.enter(stop, wait);
+            const u64 before = stops;
+            std::this_thread::yield();
+            violations += stops != before;
+            share.leave(life, stop);
+        }
+    };
+    {
+        std::array<std::jthread, 2> cores;
+        for (std::jthread& core : cores) {
+            core = std::jthread{come_and_go};
+        }
+    }
+    CHECK(violations == 0);
+    CHECK(stops > 1);
+    MESSAGE(stops, " stops");
+}
 
 TEST_CASE("the CPUs of a VM that calls exec, CPU_ON and CPU_OFF, deadlines that pass too early") {
     constexpr u32 cpus = 8, cpus_of_cluster = 3;
