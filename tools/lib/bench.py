@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import bench_footprint
+import bench_linux
 import bench_path
 import bench_serial
 import bench_size
@@ -18,7 +19,7 @@ Measures Baton in QEMU. Figures are instructions wherever that is possible: thos
 every machine. Without a NAME all benches run. Tables go to stdout, and with JSON and pictures to build/bench."""
 
 OUT = BUILD / "bench"
-BENCHES = {bench.name: bench for bench in (bench_path.BENCH, bench_serial.BENCH, bench_size.BENCH,
+BENCHES = {bench.name: bench for bench in (bench_linux.BENCH, bench_path.BENCH, bench_serial.BENCH, bench_size.BENCH,
                                             bench_steady.BENCH, bench_footprint.BENCH)}
 
 
