@@ -59,9 +59,12 @@ void Sha256::take_block(const std::byte* block) {
         w[t] = sigma(w[t - 2], 17, 19, 10) + w[t - 7] + sigma(w[t - 15], 7, 18, 3) + w[t - 16];
     }
     auto [a, b, c, d, e, f, g, h] = hash_;
+    // Eight rounds at a time: after them each variable is back in its register, and none is moved.
+#pragma clang loop unroll_count(8)
     for (usize t = 0; t < 64; t++) {
         const u32 t1 = h + sum(e, 6, 11, 25) + ((e & f) ^ (~e & g)) + round_constants[t] + w[t];
-        const u32 t2 = sum(a, 2, 13, 22) + ((a & b) ^ (a & c) ^ (b & c));
+        // The majority of a, b and c; a ^ b is the next round's b ^ c.
+        const u32 t2 = sum(a, 2, 13, 22) + (b ^ ((a ^ b) & (b ^ c)));
         h = g;
         g = f;
         f = e;
