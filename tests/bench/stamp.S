@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //
-// Goes in front of a kernel: says on the PL011 what the counter was at the kernel's first instruction, then switches
-// the machine off, or goes on to where that kernel is entered. tools/lib/stamped.py appends it to an arm64 Image and
-// turns the branch in the Image's header to it. Runs wherever it lies, with the MMU off; writes no memory, and leaves
-// x0 to x3 alone, which the boot protocol gives a meaning.
+// Goes in front of a kernel: says on the PL011 what the counter was at the kernel's first instruction, and goes on to
+// where that kernel is entered. tools/lib/stamped.py appends it to an arm64 Image and turns the branch in the Image's
+// header to it. Runs wherever it lies, with the MMU off; writes no memory, and leaves x0 to x3 alone, which the boot
+// protocol gives a meaning.
     .equ uart, 0x09000000
     .equ data, 0x00
     .equ flags, 0x18
     .equ transmit_full, 5           // bit of flags
-    .equ system_off, 0x84000008
 
 .macro put character
 9:  ldr     w8, [x5, #flags]
@@ -22,8 +21,8 @@ _start:
     isb
     mrs     x4, cntvct_el0
     b       say
-leave:                              // the fourth word: stamped.py may put another branch here
-    b       switch_off
+leave:                              // the fourth word: stamped.py puts the kernel's own branch here
+    b       leave
 
 say:
     mov     x5, #uart
@@ -45,13 +44,6 @@ say:
     mov     w7, #'\n'
     put     w7
     b       leave
-
-switch_off:
-    mov     w0, #system_off & 0xffff
-    movk    w0, #system_off >> 16, lsl #16
-    hvc     #0
-4:  wfi
-    b       4b
 
 text:
     .asciz "stamp: 0x"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The bench linux: Baton's handover beside Linux's own kexec, on the same machine, to the next kernel's first instruction."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from statistics import median
 
 import chart
 from bench_result import Bench, Result, Table
-from restarts import BEST, DEFAULT, HYPERCALL, REBOOT, SERIES, WAYS, Board, Restart, Way
+from restarts import BEST, DEFAULT, HYPERCALL, LOADS, REBOOT, SERIES, WAYS, Board, Load, Restart, Way
 
 CPUS = [2, 8, 32, 80]
 QUICK_CPUS = [2]
@@ -19,22 +20,28 @@ GOALS = {BEST: 160, DEFAULT: 500}
 LAST_MESSAGE = "Bye!"
 
 Runs = dict[int, dict[Way, list[Restart]]]
+Seconds = dict[int, dict[Load, tuple[float, float]]]
 
 
 def measure(folder: Path, quick: bool) -> Result:
     runs: Runs = {}
+    seconds: Seconds = {}
     for cpus in QUICK_CPUS if quick else CPUS:
-        runs[cpus] = {way: [] for way in WAYS}
-        for repetition in range(1 if quick else REPETITIONS):
-            # Once the next kernels show that they live. After that their first instruction is enough.
-            goes_on = not quick and cpus == CPUS[0] and repetition == 0
-            with Board(folder, goes_on) as board:
-                for way in WAYS:
-                    log = folder / f"{cpus}-{WAYS.index(way)}-{repetition}.log"
-                    runs[cpus][way].append(board.restart(way, cpus, log))
+        with contextlib.ExitStack() as stack:
+            board = stack.enter_context(Board(folder))
+            loaded = {load: stack.enter_context(board.loaded(load, cpus, folder / f"{cpus}-{number}.log"))
+                      for number, load in enumerate(LOADS)}
+            seconds[cpus] = {load: of.seconds for load, of in loaded.items()}
+            runs[cpus] = {way: [] for way in WAYS}
+            for repetition in range(1 if quick else REPETITIONS):
+                for number, way in enumerate(WAYS):
+                    log = folder / f"{cpus}-{number}-{repetition}.log"
+                    # Once the next kernels show that they live. After that their first instruction is enough.
+                    wait = not quick and cpus == CPUS[0] and repetition == 0
+                    runs[cpus][way].append(loaded[way.load].restart(way, log, wait))
                     print(f"bench: {cpus} CPUs, {way.name}: {runs[cpus][way][-1].total:,.1f} ms", file=sys.stderr, flush=True)
     picture = {way.name: {cpus: total(of[way]) for cpus, of in runs.items()} for way in WAYS}
-    return Result([headline(runs), parts(runs), loads(runs), each(runs)],
+    return Result([headline(runs), parts(runs), loads(seconds), each(runs)],
                   {"linux.svg": chart.lines("From the call to the next kernel's first instruction", "CPUs", "milliseconds",
                                             picture)}, failures(runs))
 
@@ -78,13 +85,10 @@ def parts(runs: Runs) -> Table:
                   "from the ioctl to the hypercall, and on a single host thread also the others' take-down."])
 
 
-def loads(runs: Runs) -> Table:
-    rows = [[str(cpus), *(cell for way in (DEFAULT, BEST, HYPERCALL) for cell in
-                          (middle(of[way], lambda it: it.loads[0]), middle(of[way], lambda it: it.loads[1])))]
-            for cpus, of in runs.items()]
-    names = ["kexec -l", "kexec -l --no-checks", "batonctl load"]
-    return Table("Load of the next kernel, in seconds", ["CPUs", *(f"{name}, {cache}" for name in names
-                                                                   for cache in ("cold", "warm"))], rows,
+def loads(seconds: Seconds) -> Table:
+    rows = [[str(cpus), *(figure for load in LOADS for figure in of[load])] for cpus, of in seconds.items()]
+    return Table("Load of the next kernel, in seconds",
+                 ["CPUs", *(f"{load.name}, {cache}" for load in LOADS for cache in ("cold", "warm"))], rows,
                  ["The same kernel and initrd, 37 MB, from a virtio disk; cold: not in the page cache."])
 
 

@@ -18,10 +18,10 @@ BRANCH = 0b000101 << 26
 DISTANCE = (1 << 26) - 1
 
 
-def stamped(image: Path, stamp: Path, to: Path, goes_on: bool) -> Path:
+def stamped(image: Path, stamp: Path, to: Path) -> Path:
     """
-    Writes the Image with the stamp behind its last byte, in what will be the kernel's .bss, and the header's branch
-    turned to it. goes_on: the stamp then enters the kernel; otherwise it switches the machine off.
+    Writes the Image with the stamp behind its last byte, in what will be the kernel's .bss. The header's branch goes
+    to the stamp, and from there on to the entry.
     """
     data, code = bytearray(image.read_bytes()), bytearray(stamp.read_bytes())
     branch, = struct.unpack_from("<I", data, BRANCH_OFFSET)
@@ -32,9 +32,8 @@ def stamped(image: Path, stamp: Path, to: Path, goes_on: bool) -> Path:
     place = len(data)
     if place + len(code) > size:
         raise Stop(f"{image} has no room for a stamp: {place:#x} bytes of {size:#x} are used.")
-    if goes_on:
-        entry = BRANCH_OFFSET + (branch & DISTANCE) * 4
-        struct.pack_into("<I", code, LEAVE_OFFSET, branch_over(entry - (place + LEAVE_OFFSET)))
+    entry = BRANCH_OFFSET + (branch & DISTANCE) * 4
+    struct.pack_into("<I", code, LEAVE_OFFSET, branch_over(entry - (place + LEAVE_OFFSET)))
     struct.pack_into("<I", data, BRANCH_OFFSET, branch_over(place - BRANCH_OFFSET))
     private_write(to, data + code)
     return to
