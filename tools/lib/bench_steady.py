@@ -4,6 +4,7 @@
 import re
 from pathlib import Path
 
+import exits
 from bench_result import Bench, Result, Table
 from build import BUILD, HYPERVISOR, baton_image
 from critical_path import ICOUNT, run
@@ -40,8 +41,19 @@ def measure(folder: Path, quick: bool) -> Result:
             failures.append(f"{what}: {cost} instructions, the goal is {goal}.")
     notes = ["A guest's own instructions and all below it, 2 CPUs, averages of 1,000. KVM: Debian's 6.12 on this QEMU, "
              "kvm-unit-tests' micro-bench, counted in the same way."]
-    return Result([Table("Steady state, in instructions", ["", "bare machine", "Baton", "KVM, VHE", "KVM, nVHE", "goal"],
-                         rows, notes)], failures=failures)
+    tables = [Table("Steady state, in instructions", ["", "bare machine", "Baton", "KVM, VHE", "KVM, nVHE", "goal"], rows,
+                    notes)]
+    if not quick:
+        tables.append(debian(folder))
+    return Result(tables, failures=failures)
+
+
+def debian(folder: Path) -> Table:
+    rows = [[it.work, it.synchronous, it.interrupts, it.per_million] for it in exits.measure(folder)]
+    return Table(f"Exits of Debian {exits.SERIES} on {exits.CPUS} CPUs",
+                 ["", "calls and traps a second", "interrupts a second", "both, in a million instructions"], rows,
+                 [f"All CPUs together, over {exits.SECONDS} s. A second is the emulator's: busy CPUs get less done in it "
+                  "than real ones, so the last column says more of them."])
 
 
 BENCH = Bench("steady", "instructions of a hypercall, an IPI, interrupts, accesses to the GIC", measure)

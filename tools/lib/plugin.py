@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Our plugin for QEMU's TCG (tools/lib/plugin): builds it, gives QEMU's options for it, reads what it writes."""
+"""Our plugins for QEMU's TCG (tools/lib/plugin): builds them, and reads what that of the critical path writes."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,10 +10,9 @@ from errors import Stop
 from machine import escaped
 from paths import BUILD, ROOT
 
-SOURCE = ROOT / "tools" / "lib" / "plugin" / "critical_path.c"
+SOURCES = ROOT / "tools" / "lib" / "plugin"
 NUMBERS = ROOT / "arch" / "arm64" / "mark_numbers.hpp"
-LIBRARY = BUILD / "plugin" / "critical_path.so"
-FLAGS = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden"]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden"]
 # The boot CPU's phase marks, and what lies before each; behind the last mark comes the entry's own code.
 PHASES = ("call and kick", "drain", "gather", "take down", "enter")
 
@@ -46,20 +45,22 @@ class CriticalPath:
         return {name: end - begin for name, begin, end in zip(PHASES, begins, ends)}
 
 
-def library() -> Path:
+def library(name: str) -> Path:
     """The plugin, up to date."""
+    source, built = SOURCES / f"{name}.c", BUILD / "plugin" / f"{name}.so"
     with build.locked("plugin"):
-        newest = max(SOURCE.stat().st_mtime, NUMBERS.stat().st_mtime)
-        if not LIBRARY.exists() or LIBRARY.stat().st_mtime < newest:
-            LIBRARY.parent.mkdir(parents=True, exist_ok=True)
-            build.call(["gcc", *FLAGS, f"-I{ROOT}", "-o", str(LIBRARY), str(SOURCE)], None)
-    return LIBRARY
+        newest = max(file.stat().st_mtime for file in (source, SOURCES / "qemu_plugin.h", NUMBERS))
+        if not built.exists() or built.stat().st_mtime < newest:
+            built.parent.mkdir(parents=True, exist_ok=True)
+            build.call(["gcc", *FLAGS, f"-I{ROOT}", "-o", str(built), str(source)], None)
+    return built
 
 
-def options(to: Path) -> list[str]:
+def options(to: Path, name: str = "critical_path", **arguments) -> list[str]:
     to.parent.mkdir(parents=True, exist_ok=True)
     to.unlink(missing_ok=True)
-    return ["-plugin", f"{escaped(library())},out={escaped(to)}"]
+    more = "".join(f",{key}={value}" for key, value in arguments.items())
+    return ["-plugin", f"{escaped(library(name))},out={escaped(to)}{more}"]
 
 
 def read(path: Path) -> list[CriticalPath]:

@@ -20,6 +20,7 @@
  *   clocks       of the last handover: for each CPU its clock before and after each of its steps
  */
 #include "arch/arm64/mark_numbers.hpp"
+#include "tools/lib/plugin/qemu_plugin.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,35 +29,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What is used of QEMU's plugin API, version 4; Debian ships no header. */
-struct qemu_plugin_scoreboard;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-typedef uint64_t plugin_id;
-typedef struct {
-    struct qemu_plugin_scoreboard* score;
-    size_t offset;
-} plugin_u64;
-enum { ADD_U64 = 0 };
-enum { NO_REGISTERS = 0 };
-typedef void (*vcpu_callback)(unsigned vcpu, void* data);
-struct qemu_plugin_scoreboard* qemu_plugin_scoreboard_new(size_t size);
-uint64_t qemu_plugin_u64_get(plugin_u64 entry, unsigned vcpu);
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
-                                           void (*callback)(plugin_id, struct qemu_plugin_tb*));
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb* tb);
-struct qemu_plugin_insn* qemu_plugin_tb_get_insn(const struct qemu_plugin_tb* tb, size_t index);
-size_t qemu_plugin_insn_data(const struct qemu_plugin_insn* insn, void* to, size_t size);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn* insn, vcpu_callback callback,
-                                            int registers, void* data);
-void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn* insn,
-                                                         int operation, plugin_u64 entry,
-                                                         uint64_t operand);
-void qemu_plugin_register_atexit_cb(plugin_id id, void (*callback)(plugin_id, void*), void* data);
-
-#define EXPORT __attribute__((visibility("default")))
-EXPORT int qemu_plugin_version = 4;
 
 enum { MAX_CPUS = 512, MAX_MARKS = 64, MAX_HANDOVERS = 64 };
 
