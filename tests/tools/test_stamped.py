@@ -55,8 +55,9 @@ class Stamped(unittest.TestCase):
 
 class Clock(unittest.TestCase):
     def test_messages_and_stamp_are_counted_from_the_call(self):
-        announced = "[    9.000000] restart: now 1000, at 1500 of 1000 a second\n"
+        announced = ("[    8.000000] restart: now 0, at 500 of 1000 a second\n"
+                     "[    9.000000] restart: now 1000, at 1500 of 1000 a second\n")
         text = f"# restart kexec\n{announced}[    9.750000] Bye!\nstamp: 0x00000000000007d0\n[    0.000000] Booting\n"
-        total, messages = restarts.since_call(restarts.ANNOUNCED.search(text), restarts.STAMPED.search(text), text)
+        total, messages = restarts.since_call(restarts.STAMPED.search(text), text)
         self.assertEqual(total, 500)
         self.assertEqual(messages, {"Bye!": 250})

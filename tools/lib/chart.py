@@ -4,8 +4,8 @@
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 640, 400
-LEFT, RIGHT, TOP, BOTTOM = 90, 100, 44, 52
+WIDTH, HEIGHT = 690, 400
+LEFT, RIGHT, TOP, BOTTOM = 90, 150, 44, 52
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#e69f00")
 
 

@@ -91,7 +91,6 @@ class Loaded:
         with Console(machine, log) as console, hurried(console.vm.process.pid):
             resume(console.vm.qmp)
             Shell(console).type(f"restart {way.how}")
-            announced = console.expect(ANNOUNCED.pattern, RESTART_SECONDS)
             stamp = console.expect(STAMPED.pattern, RESTART_SECONDS)
             report = console.expect(HANDOVER.pattern, RESTART_SECONDS) if way.load.above_baton else None
             if wait:
@@ -99,7 +98,7 @@ class Loaded:
         handover = handovers(report.group())[0] if report else None
         if handover and handover.lost:
             raise Stop(f"Baton lost CPUs in a handover: see {log}.")
-        return Restart(*since_call(announced, stamp, console.transcript), handover)
+        return Restart(*since_call(stamp, console.transcript), handover)
 
 
 @dataclass(frozen=True)
@@ -192,8 +191,9 @@ def hurried(process: int):
             Path("/proc/self/autogroup").write_text("0")
 
 
-def since_call(announced: re.Match, stamp: re.Match, text: str) -> tuple[float, dict[str, float]]:
-    """The counter is the clock. Linux's log has it, too, with another beginning: the announcement tells both."""
+def since_call(stamp: re.Match, text: str) -> tuple[float, dict[str, float]]:
+    """The counter is the clock. Linux's log has it, too, with another beginning: the last announcement tells both."""
+    announced = list(ANNOUNCED.finditer(text[: stamp.start()]))[-1]
     now, call, frequency = map(int, announced.groups()[1:])
     begin = float(announced.group(1)) + (call - now) / frequency
     messages = {what.strip(): (float(at) - begin) * 1000
