@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,7 +24,7 @@ Builds Baton and boots it in QEMU with Debian's 6.1 kernel. Stages Debian's 6.12
 as a user would, and types `reboot`; shows the next kernel up on every CPU with its own initrd and command line, and the
 disk with its files unchanged. So back and forth three times. Prints what the handovers took."""
 
-LOG = BUILD / "log" / "demo.log"
+LOGS = BUILD / "log"
 # Emulation on a small machine: seconds for a boot, and more for each CPU.
 BOOT_SECONDS = 120
 BOOT_SECONDS_PER_CPU = 5
@@ -77,13 +78,13 @@ def command_line(swap: int) -> str:
     return f"{options.LINUX_APPEND} demo=swap{swap}"
 
 
-def disk_with_kernels(baton: Path):
+def disk_with_kernels(folder: Path, baton: Path) -> Path:
     """What a Debian disk has in /boot; a Baton; and some files whose checksums are known."""
     files = {"baton.img": baton}
     for series in debian.SERIES:
         kernel = debian.kernel(series)
         files |= {f"vmlinuz-{series}": kernel.image, f"initrd-{series}": initrd(kernel, linux_tools(series))}
-    return make_disk(LOG.with_suffix(".img"), DISK_MEGABYTES, files)
+    return make_disk(folder / "disk.img", DISK_MEGABYTES, files)
 
 
 def show(progress: Progress, shell: Shell, series: str, cpus: int, swap: int) -> None:
@@ -160,32 +161,41 @@ def swaps(progress: Progress, console: Console, cpus: int) -> None:
     end(progress, console, shell)
 
 
-def main() -> Status:
-    args = parse()
-    if not 1 <= args.cpus <= MAX_LINUX_CPUS:
-        raise Stop(f"--cpus {args.cpus}: the demo runs Linux on 1 to {MAX_LINUX_CPUS} CPUs.", Status.USAGE)
+def run(args: argparse.Namespace, log: Path, disk_folder: Path) -> str:
+    """The console of a demo that went as it should."""
     progress = Progress()
     kind = args.kind or "release"
     progress.say(f"building Baton ({kind})")
     baton = baton_image(kind, HYPERVISOR)
     progress.say("building batonctl and its modules, and a disk with both kernels")
-    disk = disk_with_kernels(baton)
+    disk = disk_with_kernels(disk_folder, baton)
     first = linux(debian.SERIES[0], "demo=swap0", linux_tools(debian.SERIES[0]))
     machine = Machine([first], baton, f"baton.report {args.baton}".strip(), args.cpus, args.memory, args.cpu,
                       single_thread=args.single_thread, reset_ends=True, extra=devices("pci", disk))
     progress.say(f"starting QEMU: {args.cpus} CPUs ({args.cpu}), {machine.ram() >> 20} MiB")
-    with Console(machine, LOG, progress.guest) as console:
+    with Console(machine, log, progress.guest) as console:
         try:
             (replace_baton if args.host else swaps)(progress, console, args.cpus)
         except ConsoleError as error:
-            raise Stop(f"{error}. The guest's console is in {LOG}; its end:\n{console.tail()}") from None
-        reports = handovers(console.transcript)
-    disk.unlink()
+            raise Stop(f"{error}. The guest's console is in {log}; its end:\n{console.tail()}") from None
+        return console.transcript
+
+
+def main() -> Status:
+    args = parse()
+    if not 1 <= args.cpus <= MAX_LINUX_CPUS:
+        raise Stop(f"--cpus {args.cpus}: the demo runs Linux on 1 to {MAX_LINUX_CPUS} CPUs.", Status.USAGE)
+    # Of its own for each demo that may run beside this one.
+    log = LOGS / f"demo-{args.cpus}{'-host' if args.host else ''}.log"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix="demo-") as folder:
+        transcript = run(args, log, Path(folder))
     if args.host:
         return Status.OFF
+    reports = handovers(transcript)
     if len(reports) != len(WAYS):
         raise Stop(f"Baton reported {len(reports)} handovers of {len(WAYS)}: did the machine start afresh? "
-                   f"The guest's console is in {LOG}.")
+                   f"The guest's console is in {log}.")
     for report in reports:
         print(f"\nhandover {report.number}\n{table(report)}", end="")
     return Status.OFF
