@@ -124,7 +124,6 @@ Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged)
         return std::unexpected(memory.error());
     }
     const GuestDtbRequest request{.spare_reservations = spare_reservations(),
-                                  .harmless = {content.place.dtb.begin, page_size},
                                   .memory = {memory->begin(), memory->end()},
                                   .bootargs = content.bootargs,
                                   .initrd = content.place.initrd,
@@ -148,7 +147,6 @@ Result<> ImageStore::describe_machine(const Content& content, StagedImage& stage
     GuestDtbRequest request{.for_host = true,
                             .modules = content.modules,
                             .spare_reservations = spare_reservations(),
-                            .harmless = {content.place.dtb.begin, page_size},
                             .bootargs = content.bootargs,
                             .initrd = content.place.initrd,
                             .seed = content.seed};

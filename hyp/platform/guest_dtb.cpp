@@ -64,7 +64,7 @@ Result<> GuestDtbBuilder::run() {
         writer_.add_reservation(range);
     }
     for (u32 i = 0; i < request_.spare_reservations; i++) {
-        writer_.add_reservation(request_.harmless);
+        writer_.add_reservation({});
     }
     writer_.begin_tree(fdt_boot_cpuid_phys(source_.data()));
     if (auto result = copy_tree(); !result) {
@@ -76,9 +76,8 @@ Result<> GuestDtbBuilder::run() {
     }
     result_.size = *size;
     const auto* const header = reinterpret_cast<const fdt_header*>(writer_.begin());
-    const auto entries = static_cast<u32>(fdt_num_mem_rsv(header));
-    result_.spare_reservations =
-        fdt_off_mem_rsvmap(header) + reservation_size * (entries - request_.spare_reservations);
+    const auto entries = static_cast<u32>(fdt_num_mem_rsv(header)); // up to the first empty one
+    result_.spare_reservations = fdt_off_mem_rsvmap(header) + reservation_size * entries;
     return {};
 }
 

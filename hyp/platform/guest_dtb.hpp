@@ -43,10 +43,9 @@ struct GuestDtbRequest {
     /// With for_host: CPUs wait in a spin table (booting.rst), CPU n at this address + 16 * n.
     std::optional<PhysAddr> spin_table{};
     std::span<const PhysRange> reserved{}; ///< with for_host; memory that somebody still uses
-    /// So many more entries of the memory reservation block are made, of a harmless range, for
+    /// Room for so many more entries behind the end of the memory reservation block, for
     /// `reserve_in_place`.
     u32 spare_reservations = 0;
-    PhysRange harmless{};                ///< not empty: an empty one would end the block
     std::span<const PhysRange> memory{}; ///< ascending, disjoint; what stage 2 maps as RAM
     std::string_view bootargs{};
     std::optional<PhysRange> initrd{};
@@ -63,7 +62,7 @@ struct GuestDtb {
     std::array<u32, max_cpus> cpu_status{};
     /// Where the values of the ITSs' `status` are, for `disable_its`.
     StaticVector<u32, 64> its_status;
-    u32 spare_reservations = 0; ///< where the first of them is
+    u32 spare_reservations = 0; ///< where the first of them is: the empty entry that ends the block
 };
 
 /// Builds the DTB in `buffer`.
@@ -89,7 +88,8 @@ void disable_its(std::span<std::byte> dtb, u32 status_offset);
 
 /// The size of an entry of the memory reservation block.
 inline constexpr u32 reservation_size = 16;
-/// Makes the entry at `offset` one of `range`, in place. The caller cleans it to the PoC.
+/// Makes the entry at `offset` one of `range`, in place. Of spare ones the first comes first: an
+/// empty one ends the block. The caller cleans it to the PoC.
 void reserve_in_place(std::span<std::byte> dtb, u32 offset, PhysRange range);
 
 } // namespace baton

@@ -302,25 +302,29 @@ TEST_CASE("too little entropy is none") {
 TEST_CASE("memory is reserved, and an ITS disabled, in a finished DTB") {
     const Dtb firmware = Dtb::load("virt-4.dtb");
     const PhysRange kept[]{range(0x4400'0000, MiB)};
-    Built built = build(firmware, {.reserved = kept,
-                                   .spare_reservations = 3,
-                                   .harmless = range(0x4800'0000, page_size),
-                                   .memory = {},
-                                   .bootargs = {}});
+    Built built =
+        build(firmware, {.reserved = kept, .spare_reservations = 3, .memory = {}, .bootargs = {}});
     const u32 before = built.fdt().reservation_count();
-    REQUIRE(before >= 4);
-    CHECK(built.fdt().reservation(before - 3) == range(0x4800'0000, page_size));
+    // Nobody sees the room for more: a Baton that replaces this one would hand it on, and add its
+    // own.
+    CHECK(before == build(firmware, {.memory = {}, .bootargs = {}}).fdt().reservation_count() + 1);
+    CHECK(built.fdt().reservation(before - 1) == kept[0]);
     REQUIRE(built.fields.its_status.size() == 1);
     CHECK(built.node("/intc@8000000/its@8080000").string("status") == "okay");
 
-    const u32 second = built.fields.spare_reservations + reservation_size;
-    reserve_in_place(built.bytes, second, range(0x1'2345'0000, 0xe000));
+    const auto spare = [&](u32 n) {
+        return built.fields.spare_reservations + n * reservation_size;
+    };
+    reserve_in_place(built.bytes, spare(0), range(0x1'2345'0000, 0xe000));
+    CHECK(built.fdt().reservation_count() == before + 1);
+    reserve_in_place(built.bytes, spare(1), range(0x1'3345'0000, 0x2000));
+    reserve_in_place(built.bytes, spare(2), range(0x1'4345'0000, 0x1000));
     disable_its(built.bytes, built.fields.its_status[0]);
-    CHECK(built.fdt().reservation_count() == before);
-    CHECK(built.fdt().reservation(before - 4) == kept[0]);
-    CHECK(built.fdt().reservation(before - 3) == range(0x4800'0000, page_size));
-    CHECK(built.fdt().reservation(before - 2) == range(0x1'2345'0000, 0xe000));
-    CHECK(built.fdt().reservation(before - 1) == range(0x4800'0000, page_size));
+    CHECK(built.fdt().reservation_count() == before + 3);
+    CHECK(built.fdt().reservation(before - 1) == kept[0]);
+    CHECK(built.fdt().reservation(before) == range(0x1'2345'0000, 0xe000));
+    CHECK(built.fdt().reservation(before + 1) == range(0x1'3345'0000, 0x2000));
+    CHECK(built.fdt().reservation(before + 2) == range(0x1'4345'0000, 0x1000));
     CHECK(built.node("/intc@8000000/its@8080000").string("status") == "fail");
 
     // Nothing is written beyond the end.
