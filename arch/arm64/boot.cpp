@@ -26,10 +26,10 @@ extern "C" El2Controls boot_el2_controls;
 constinit El2Controls boot_el2_controls{};
 constinit EntryState boot_entry_state{};
 
-namespace {
-
 // Constructed by boot_main: a constant initialiser would be a megabyte of image.
-alignas(Hypervisor) constinit std::byte storage[sizeof(Hypervisor)]{};
+alignas(Hypervisor) constinit std::byte hypervisor_storage[sizeof(Hypervisor)]{};
+
+namespace {
 
 void read_options() {
     Hypervisor& baton = hypervisor();
@@ -175,8 +175,6 @@ StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
 
 } // namespace
 
-Hypervisor& hypervisor() { return *reinterpret_cast<Hypervisor*>(storage); }
-
 void load_root(const Stage2& root) {
     root.load();
     this_cpu().vmid.store(root.vmid(), std::memory_order_relaxed);
@@ -188,7 +186,7 @@ void refuse_to_boot(std::string_view why) {
 }
 
 extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
-    std::construct_at(reinterpret_cast<Hypervisor*>(storage));
+    std::construct_at(&hypervisor());
     Hypervisor& baton = hypervisor();
     auto firmware_dtb = read_platform(dtb);
     set_stack_guard({baton.platform.seed.data(), baton.platform.seed.size()});

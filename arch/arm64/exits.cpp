@@ -14,6 +14,9 @@
 
 #include <algorithm>
 
+// Each handler is a function of its own, [[gnu::noinline]]: inlined into handle_guest_sync, the one
+// that needs most registers and stack would make every hypercall save them.
+
 namespace baton::arm64 {
 namespace {
 
@@ -31,13 +34,13 @@ void skip_instruction() {
 }
 
 /// A CPU that a handover lost finds no memory any more: it is not the guest's mistake then.
-void refuse_access() {
+[[gnu::noinline]] void refuse_access() {
     hypervisor().vm.leave_if_fenced();
     this_cpu().denied_accesses++;
     inject_external_abort();
 }
 
-void handle_call(GuestFrame& frame) {
+[[gnu::noinline]] void handle_call(GuestFrame& frame) {
     const GuestCall call{.function = static_cast<u32>(frame.x[0]),
                          .arguments = {frame.x[1], frame.x[2], frame.x[3], frame.x[4], frame.x[5]}};
     const CallResult result = guest_call(hypervisor().vm, call);
@@ -68,7 +71,7 @@ struct SysregAccess {
     }
 };
 
-void handle_sysreg(GuestFrame& frame) {
+[[gnu::noinline]] void handle_sysreg(GuestFrame& frame) {
     const auto access = SysregAccess::from(ESR_EL2::iss(read<ESR_EL2>()));
     Hypervisor& baton = hypervisor();
     if (access.is_read) {
@@ -122,7 +125,7 @@ GuestAddr fault_address() {
 
 bool is_stage1_walk(u64 iss) { return (iss >> 7 & 1) != 0; }
 
-void handle_data_abort(GuestFrame& frame) {
+[[gnu::noinline]] void handle_data_abort(GuestFrame& frame) {
     const u64 iss = ESR_EL2::iss(read<ESR_EL2>());
     const MmioAccess access{iss};
     if (!access.valid() || is_stage1_walk(iss)) {

@@ -57,7 +57,9 @@ struct Hypervisor {
     Stage2& current_root() { return *roots[vm.images().running_slot()]; }
 };
 
-Hypervisor& hypervisor();
+/// boot.cpp makes it. Inline, for every exit asks for it.
+alignas(Hypervisor) extern std::byte hypervisor_storage[sizeof(Hypervisor)];
+inline Hypervisor& hypervisor() { return *reinterpret_cast<Hypervisor*>(hypervisor_storage); }
 
 /// This CPU's next guest runs on this root (Stage2::load), and others know that it has it loaded.
 void load_root(const Stage2& root);

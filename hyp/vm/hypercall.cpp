@@ -139,8 +139,11 @@ CallResult drop(Vm& vm, const GuestCall& call) {
 
 using Call = CallResult (*)(Vm&, const GuestCall&);
 
+// Not inlined, and so nothing of the calls that load either: the short calls would save what the
+// long ones need.
+
 /// One call that changes what is staged at a time, and none while a handover begins.
-CallResult with_claim(Vm& vm, const GuestCall& call, Call function) {
+[[gnu::noinline]] CallResult with_claim(Vm& vm, const GuestCall& call, Call function) {
     if (!vm.claim_images()) {
         return refusal(Error::busy);
     }
@@ -150,7 +153,7 @@ CallResult with_claim(Vm& vm, const GuestCall& call, Call function) {
 }
 
 /// A call that fills the caller's memory; none of a CPU that a handover is about to take, or lost.
-CallResult with_write(Vm& vm, const GuestCall& call, Call function) {
+[[gnu::noinline]] CallResult with_write(Vm& vm, const GuestCall& call, Call function) {
     if (!vm.lifecycle().begin_write()) {
         return refusal(Error::busy);
     }
