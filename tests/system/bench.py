@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a handover costs must not grow unseen: tests/bench/budget.toml."""
+"""What a handover costs must not grow unseen (tests/bench/budget.toml), nor what a guest pays all the time."""
 
 from functools import partial
 from pathlib import Path
 
+import bench_steady
 import critical_path
 import restarts
+from build import HYPERVISOR, baton_image
 from testing import Test, TestFailure, expect
 
 LINUX_CPUS = 2
@@ -21,6 +23,12 @@ def check(cpus: list[int], log: Path) -> None:
     wrong = critical_path.over_budget(costs)
     if wrong:
         raise TestFailure(" ".join(wrong))
+
+
+def steady(log: Path) -> None:
+    costs = bench_steady.costs(baton_image("release", HYPERVISOR, bench_steady.GUEST), log)
+    over = [f"{what}: {costs[what]} instructions, at most {goal}." for what, goal in bench_steady.GOALS.items() if costs[what] > goal]
+    expect(not over, " ".join(over))
 
 
 def beside_linux(log: Path) -> None:
@@ -40,6 +48,7 @@ TESTS = [
     Test("bench/critical-path", f"{PROVES}, on 4 and 80 CPUs", partial(check, [4, 80]), quick=True),
     Test("bench/critical-path-many", f"{PROVES}, on 8 and 512 CPUs", partial(check, [8, 512]), soak=True,
          alone=True),
+    Test("bench/steady", "a hypercall, an IPI and a timer interrupt cost no more instructions than their goals", steady, quick=True),
     Test("bench/linux", f"{LINUX_CPUS} CPUs are in the next kernel {LINUX_RATIO} times sooner than by Linux's kexec at its best, "
          "and that kernel comes up", beside_linux, soak=True, alone=True),
 ]

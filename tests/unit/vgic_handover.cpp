@@ -338,6 +338,34 @@ TEST_CASE("SGIs sent to a CPU that is off do not outlive the kernel that sent th
     CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == 0);
 }
 
+TEST_CASE("nor those written into its Redistributor, in one handover after another") {
+    Baton baton{2};
+    const auto waiting = [&] { return baton.read(0, Gic::frame(1) + sgi_base + ispendr); };
+    baton.vgic->turn_off(baton.cpu(1));
+    for (u32 kernel = 0; kernel < 3; kernel++) {
+        baton.start_guest(0);
+        baton.write(0, Gic::frame(1) + sgi_base + ispendr, bit_of(3));
+        CHECK(waiting() == bit_of(3));
+        baton.vgic->drain(baton.cpu(0));
+        CHECK(baton.vgic->gather(baton.cpu(0)));
+        CHECK(baton.vgic->take_down(baton.cpu(0)));
+        baton.vgic->turn_on(baton.cpu(0));
+        CHECK(waiting() == 0);
+    }
+}
+
+TEST_CASE("nor those that a CPU went off with") {
+    Baton baton{2};
+    baton.start_guest(0);
+    baton.start_guest(1);
+    baton.vgic->send_sgis(baton.cpu(0), SgiRegister::sgi1r, SgiRequest::to_all_others(3));
+    baton.vgic->turn_off(baton.cpu(1)); // It has not taken the kick.
+    baton.vgic->drain(baton.cpu(0));
+    CHECK(baton.vgic->gather(baton.cpu(0)));
+    baton.vgic->turn_on(baton.cpu(0));
+    CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == 0);
+}
+
 TEST_CASE("interrupts lose their state only when their disabling has taken effect") {
     Baton baton{2};
     for (u32 i = 0; i < 2; i++) {

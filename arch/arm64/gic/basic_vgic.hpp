@@ -110,7 +110,10 @@ class BasicVgic {
     }
     void release_interrupts(Cpu& cpu) { cpu.interface_.release_all(banks(cpu)); }
     /// Only with empty list registers.
-    void close_interface(Cpu& cpu) { cpu.interface_.turn_off(); }
+    void close_interface(Cpu& cpu) {
+        cpu.interface_.turn_off();
+        note_idle_sgis(cpu);
+    }
     /// After both. The Redistributor keeps its LPIs, which kernels count on; those that it has let
     /// go of go to another CPU, for the guest may have told the ITS to send them there.
     void hand_over_lpis(Cpu& cpu);
@@ -137,8 +140,8 @@ class BasicVgic {
         return done;
     }
 
-    /// The boot CPU for all, when every other CPU has drained or is lost. O(SPIs), and a store for
-    /// each CPU. False: the Distributor still has a write pending.
+    /// The boot CPU for all, when every other CPU has drained or is lost. O(SPIs). False: the
+    /// Distributor still has a write pending.
     bool gather(Cpu& boot) {
         forget_sgis();
         bool done = reset_its() && reset_spis();
@@ -155,13 +158,7 @@ class BasicVgic {
     /// Those of CPUs that take no part. False: they stay on somewhere.
     bool disable_lpis_of_others();
     /// Those that the old kernel sent to CPUs which take no part.
-    void forget_sgis() {
-        for (u32 i = 0; i < cpu_count_; i++) {
-            if (cpus_[i] != nullptr) {
-                cpus_[i]->redistributor_.bank().forget_sgis();
-            }
-        }
-    }
+    void forget_sgis();
     /// All disabled, deactivated, not pending, with default priority and configuration.
     bool reset_spis() { return distributor_.reset(); }
     /// All to the boot CPU.
@@ -183,6 +180,7 @@ class BasicVgic {
     /// The boot CPU for a CPU that is lost: no 1-of-N SPI is sent there, and its PPIs are off.
     void fence(Cpu& lost) {
         has_idle_lpis_.store(true, std::memory_order_relaxed);
+        has_idle_sgis_.store(true, std::memory_order_relaxed);
         lost.redistributor_.take_part_in_1_of_n(false);
         lost.redistributor_.bank().begin_reset();
     }
@@ -244,6 +242,16 @@ class BasicVgic {
     void lpi_control_write(Cpu& cpu, Cpu& target, u32 value);
     /// SGIs of `target` may have become deliverable.
     void present_sgis(Cpu& cpu, Cpu& target);
+    /// False: `target` takes it in a group that the sender's register does not reach.
+    bool leave_sgi(Cpu& target, u32 sgi, bool any_group);
+    /// After an SGI was left for `target`, by its sender; after `target` has gone off, by itself.
+    /// Both write first and look then, so one of them sees that a handover may find SGIs at a CPU
+    /// that takes no part.
+    void note_idle_sgis(Cpu& target) {
+        if (!target.interface_.is_on() && target.redistributor_.bank().has_sgis()) {
+            has_idle_sgis_.store(true, std::memory_order_relaxed);
+        }
+    }
 
     Distributor<Machine> distributor_;
     AffinityMap by_affinity_;
@@ -253,8 +261,10 @@ class BasicVgic {
     std::array<Its<Machine>, decltype(GicInfo::its)::capacity> its_{};
     u32 its_count_ = 0;
     u32 lpi_id_bits_ = 0; ///< of the guest's INTIDs; 0: it has no LPIs
-    /// A CPU that takes no part in handovers may have its LPIs on.
+    /// A CPU that takes no part in handovers may have its LPIs on, or SGIs waiting for it. Read
+    /// when all others have arrived at the barrier, which orders these.
     std::atomic<bool> has_idle_lpis_{false};
+    std::atomic<bool> has_idle_sgis_{false};
     std::atomic<bool> has_stuck_lpis_{false};
     u32 maintenance_ = 0;
     u32 timer_ = 0;

@@ -70,6 +70,27 @@ void BasicVgic<Machine>::present_sgis(Cpu& cpu, Cpu& target) {
 /// since its CPUs have the physical affinities. Group 0 SGIs can be made by all three registers,
 /// Group 1 SGIs by ICC_SGI1R_EL1 alone, as GICD_CTLR.DS is 1 for the guest.
 template <class Machine>
+bool BasicVgic<Machine>::leave_sgi(Cpu& target, u32 sgi, bool any_group) {
+    if (!target.redistributor_.bank().send(sgi, any_group)) {
+        return false;
+    }
+    note_idle_sgis(target);
+    return true;
+}
+
+template <class Machine>
+void BasicVgic<Machine>::forget_sgis() {
+    if (!has_idle_sgis_.exchange(false, std::memory_order_relaxed)) {
+        return;
+    }
+    for (u32 i = 0; i < cpu_count_; i++) {
+        if (cpus_[i] != nullptr) {
+            cpus_[i]->redistributor_.bank().forget_sgis();
+        }
+    }
+}
+
+template <class Machine>
 void BasicVgic<Machine>::send_sgis(Cpu& cpu, SgiRegister reg, SgiRequest request) {
     const bool any_group = reg == SgiRegister::sgi1r;
     const u32 sgi = request.intid();
@@ -78,7 +99,7 @@ void BasicVgic<Machine>::send_sgis(Cpu& cpu, SgiRegister reg, SgiRequest request
         bool reached = false;
         for (u32 i = 0; i < cpu_count_; i++) {
             if (cpus_[i] != nullptr && cpus_[i] != &cpu) {
-                reached |= cpus_[i]->redistributor_.bank().send(sgi, any_group);
+                reached |= leave_sgi(*cpus_[i], sgi, any_group);
             }
         }
         if (reached) {
@@ -98,7 +119,7 @@ void BasicVgic<Machine>::send_sgis(Cpu& cpu, SgiRegister reg, SgiRequest request
     for (u32 targets = request.targets(); targets != 0; targets &= targets - 1) {
         const auto target = static_cast<u32>(std::countr_zero(targets));
         const auto id = row->cpu(target);
-        if (!id || !cpus_[index(*id)]->redistributor_.bank().send(sgi, any_group)) {
+        if (!id || !leave_sgi(*cpus_[index(*id)], sgi, any_group)) {
             continue;
         }
         if (cpus_[index(*id)] == &cpu) {

@@ -164,6 +164,7 @@ void BasicVgic<Machine>::redistributor_write(Cpu& cpu, RedistributorAccess at, u
     if (reg.bank == 0) {
         bank_write(cpu, at.cpu->redistributor_.bank(), at.cpu == &cpu, reg, size,
                    static_cast<u32>(value));
+        note_idle_sgis(*at.cpu);
         present_sgis(cpu, *at.cpu);
     }
 }

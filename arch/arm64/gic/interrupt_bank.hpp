@@ -121,9 +121,10 @@ class InterruptBank {
         if (!any_group && is_group1(intid)) {
             return false;
         }
-        pending_.fetch_or(bit_of(intid), std::memory_order_relaxed);
+        pending_.fetch_or(bit_of(intid)); // sequentially consistent: BasicVgic::note_idle_sgis
         return true;
     }
+    bool has_sgis() const { return pending_.load() != 0; }
     /// Those that can be presented to the CPU.
     u32 deliverable() const {
         return pending_.load(std::memory_order_relaxed) & enabled() & forwarded();
@@ -192,7 +193,7 @@ class InterruptBank {
         forward_locked();
     }
     void set_pending(u32 bits, HeldInterrupts held) {
-        pending_.fetch_or(bits & software(), std::memory_order_relaxed);
+        pending_.fetch_or(bits & software()); // as in `send`
         // Pending already, in a list register: physically it is active, and would pend once more.
         const u32 physical = bits & hardware() & ~held.pending;
         pend_physical(physical);
