@@ -14,8 +14,8 @@
 
 #include <algorithm>
 
-// Each handler is a function of its own, [[gnu::noinline]]: inlined into handle_guest_sync, the one
-// that needs most registers and stack would make every hypercall save them.
+// The handlers are not inlined into handle_guest_sync: on every exit it would save what the largest
+// of them needs.
 
 namespace baton::arm64 {
 namespace {

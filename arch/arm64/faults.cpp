@@ -85,7 +85,7 @@ void suffer_fault(Machine& machine, usize row) {
             machine.wait(Machine::never); // there it still stops for another CPU's panic
         }
     case FaultKind::late:
-        sleep_for(machine, deadline / 4);
+        sleep_for(machine, fault.us ? machine.frequency() * *fault.us / 1'000'000 : deadline / 4);
         break;
     case FaultKind::overdue:
         sleep_for(machine, 2 * deadline);

@@ -57,8 +57,9 @@ struct Hypervisor {
     Stage2& current_root() { return *roots[vm.images().running_slot()]; }
 };
 
-/// boot.cpp makes it. Inline, for every exit asks for it.
+/// Raw memory; boot.cpp constructs it there.
 alignas(Hypervisor) extern std::byte hypervisor_storage[sizeof(Hypervisor)];
+/// Inline: every exit asks for it.
 inline Hypervisor& hypervisor() { return *reinterpret_cast<Hypervisor*>(hypervisor_storage); }
 
 /// This CPU's next guest runs on this root (Stage2::load), and others know that it has it loaded.

@@ -52,4 +52,15 @@ void line(std::string_view pattern, const Arguments&... arguments) {
     append_line(format(buffer, pattern, arguments...));
 }
 
+bool guest_may_cause_a_line();
+
+/// As `line`, for what a guest can do as often as it likes: the first few times only, for the log
+/// is the administrator's, not the guest's to fill.
+template <class... Arguments>
+void line_by_guest(std::string_view pattern, const Arguments&... arguments) {
+    if (guest_may_cause_a_line()) {
+        line(pattern, arguments...);
+    }
+}
+
 } // namespace baton::log

@@ -7,6 +7,8 @@ namespace baton {
 
 namespace {
 
+constexpr u32 most_deadline_ms = 60'000;
+
 using Value = std::optional<std::string_view>;
 
 /// Sets one option. Returns why the value is refused, or nullptr.
@@ -83,7 +85,7 @@ const char* set_teardown(Options& options, Value value) {
 
 const char* set_deadline(Options& options, Value value) {
     const auto milliseconds = parse_decimal(value.value_or(""));
-    if (!milliseconds || *milliseconds < 1 || *milliseconds > 60'000) {
+    if (!milliseconds || *milliseconds < 1 || *milliseconds > most_deadline_ms) {
         return "needs milliseconds, 1 to 60000";
     }
     options.deadline_ms = static_cast<u32>(*milliseconds);
@@ -158,8 +160,18 @@ std::optional<FaultKind> parse_fault_kind(std::string_view text) {
     return std::nullopt;
 }
 
-/// KIND:CPU@STEP
+/// KIND:CPU@STEP, and of a late CPU KIND:CPU@STEP+US
 std::optional<StepFault> parse_step_fault(std::string_view text) {
+    const usize plus = text.find('+');
+    std::optional<u32> us;
+    if (plus != text.npos) {
+        const auto number = parse_decimal(text.substr(plus + 1));
+        if (!number || *number > u64{most_deadline_ms} * 1000) {
+            return std::nullopt;
+        }
+        us = static_cast<u32>(*number);
+        text = text.substr(0, plus);
+    }
     const usize colon = text.find(':');
     const usize at = text.find('@');
     if (colon == text.npos || at == text.npos || at < colon || at + 1 == text.size()) {
@@ -168,7 +180,7 @@ std::optional<StepFault> parse_step_fault(std::string_view text) {
     const auto kind = parse_fault_kind(text.substr(0, colon));
     const auto cpu = cpu_of(text.substr(0, at), text.substr(0, colon + 1));
     const std::string_view name = text.substr(colon + 1, at - colon - 1);
-    if (!kind || (!cpu && name != "boot" && name != "all")) {
+    if (!kind || (us && kind != FaultKind::late) || (!cpu && name != "boot" && name != "all")) {
         return std::nullopt;
     }
     return StepFault{.kind = *kind,
@@ -176,7 +188,8 @@ std::optional<StepFault> parse_step_fault(std::string_view text) {
                            : name == "boot" ? StepFault::Of::boot
                                             : StepFault::Of::all,
                      .cpu = cpu.value_or(CpuId{}),
-                     .step = text.substr(at + 1)};
+                     .step = text.substr(at + 1),
+                     .us = us};
 }
 
 const char* set_fault(Options& options, Value value) {
@@ -192,7 +205,7 @@ const char* set_fault(Options& options, Value value) {
         return options.step_faults.push(*fault) ? nullptr : "is one fault too many";
     } else {
         return "needs lost, panic, stay or refuse as KIND:CPU, or lost, late, overdue or kick as "
-               "KIND:CPU@STEP";
+               "KIND:CPU@STEP, or late:CPU@STEP+MICROSECONDS";
     }
     return nullptr;
 }

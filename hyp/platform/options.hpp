@@ -19,7 +19,7 @@ enum class PanicAction { reset, halt, semihosting };
 
 enum class FaultKind {
     lost,    ///< never comes back
-    late,    ///< later than usual, but within the deadline
+    late,    ///< later than usual, by StepFault::us
     overdue, ///< comes back when the deadline is long over
     kick,    ///< kicks all other CPUs, and the boot CPU once more
 };
@@ -33,6 +33,7 @@ struct StepFault {
     Of of;
     CpuId cpu;             ///< with Of::one
     std::string_view step; ///< points into the text that was parsed; arch knows the names
+    std::optional<u32> us; ///< with FaultKind::late; none: a quarter of the deadline
 };
 
 struct Options {
@@ -50,8 +51,8 @@ struct Options {
     std::optional<CpuId> panic_cpu;                 ///< baton.fault=panic:CPU
     std::optional<CpuId> staying_cpu;               ///< baton.fault=stay:CPU
     std::optional<CpuId> refused_cpu;               ///< baton.fault=refuse:CPU
-    /// baton.fault=KIND:CPU@STEP, KIND:boot@STEP or KIND:all@STEP: one each for the first
-    /// handovers.
+    /// baton.fault=KIND:CPU@STEP, KIND:boot@STEP or KIND:all@STEP, late:…@STEP+US: one each for
+    /// the first handovers.
     StaticVector<StepFault, 32> step_faults;
 };
 

@@ -139,8 +139,8 @@ CallResult drop(Vm& vm, const GuestCall& call) {
 
 using Call = CallResult (*)(Vm&, const GuestCall&);
 
-// Not inlined, and so nothing of the calls that load either: the short calls would save what the
-// long ones need.
+// Not inlined: hypercall() itself would save, for every short call, the registers that the calls
+// below need.
 
 /// One call that changes what is staged at a time, and none while a handover begins.
 [[gnu::noinline]] CallResult with_claim(Vm& vm, const GuestCall& call, Call function) {

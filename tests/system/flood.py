@@ -1,17 +1,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`reboot` while the network floods and the disk is busy: no device writes into the next kernel's memory."""
+"""
+Restarts under network and disk load, into a guest or (host kexec) into Baton's own place: no device writes into the next
+kernel's memory.
+"""
 
+import contextlib
 import struct
 import time
 from functools import partial
 from pathlib import Path
 
+import debian
 from build import baton_image
 from console import Console, Shell
 from flood import FULL, TRICKLE, Flood
 from guest_ram import GuestRam, Ring, live_rings
+from initrd import NO_FILES, Files, initrd
 from linux import check_cpus, check_disk, check_files, check_msis, linux, make_disk, power_off, wait_linux
+from linux_tools import MODULE_IN_INITRD, linux_tools
 from machine import Guest, Machine
+from options import LINUX_APPEND
 from testing import Test, expect, run_command
 
 CPUS = 4
@@ -20,6 +28,10 @@ MEMORY = 1 << 30
 MEMORY_MANY = 2 << 30
 IMAGE_SIZE_OFFSET = 16
 PAYLOAD_BYTES = 1 << 20
+LOAD_SECONDS = 240
+RESTART_SECONDS = 120
+# Linux says so only where it has been entered at EL2.
+AT_EL2 = "CPU: All CPU\\(s\\) started at EL2"
 # Newer 6.1 kernels reset virtio devices on `reboot`, as 6.12 does; older ones leave them running, and so does the
 # emergency restart of all: nothing but Baton stops the devices then.
 RESTARTS = {"reboot": "reboot -f -n", "emergency": "echo b >/proc/sysrq-trigger"}
@@ -44,9 +56,10 @@ def still_image(log: Path) -> tuple[Path, bytes]:
 class Busy:
     """A board whose network is flooded from outside, and whose RAM we see."""
 
-    def __init__(self, bus: str, log: Path, next_guest: Guest, cpus: int = CPUS):
+    def __init__(self, bus: str, log: Path, guests: list[Guest], cpus: int = CPUS, files: Files = NO_FILES):
+        """guests: 6.1, and what is to follow. files: more of them for the disk."""
         log.parent.mkdir(parents=True, exist_ok=True)
-        self.disk = make_disk(log.with_suffix(".img"), 128)
+        self.disk = make_disk(log.with_suffix(".img"), 128, files)
         self._ram_file = log.with_suffix(".ram")
         self._socket = log.with_suffix(".sock")
         self.cpus = cpus
@@ -56,8 +69,8 @@ class Busy:
         net, blk = f"virtio-net-{SUFFIX[bus]}", f"virtio-blk-{SUFFIX[bus]}"
         extra = self.ram.options + ["-netdev", self.flood.netdev, "-device", f"{net},netdev=net",
                                     "-drive", f"file={self.disk},if=none,format=raw,id=disk", "-device", f"{blk},drive=disk"]
-        self.machine = Machine([linux("6.1"), next_guest], baton_image("debug"), "baton.report baton.deadline=10000",
-                               cpus, f"{memory >> 20}M", reset_ends=True, extra=extra)
+        self.machine = Machine(guests, baton_image("debug"), "baton.report baton.deadline=10000", cpus,
+                               f"{memory >> 20}M", reset_ends=True, extra=extra)
 
     def __enter__(self):
         return self
@@ -91,14 +104,19 @@ def leave_work(busy: Busy, console: Console) -> None:
     once. Few frames and a slow disk leave free buffers and unfinished requests to the moment after the handover.
     """
     busy.flood.rate = TRICKLE
-    limits = {"bps": 400_000} | dict.fromkeys(("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"), 0)
-    console.vm.qmp.command("block_set_io_throttle", device="disk", **limits)
+    throttle(console, 400_000)
     time.sleep(1)
+
+
+def throttle(console: Console, bytes_a_second: int) -> None:
+    """The disk. 0: it is as fast as it is."""
+    limits = {"bps": bytes_a_second} | dict.fromkeys(("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"), 0)
+    console.vm.qmp.command("block_set_io_throttle", device="disk", **limits)
 
 
 def nothing_is_written(bus: str, restart: str, log: Path) -> None:
     image, payload = still_image(log)
-    with Busy(bus, log, Guest(image)) as busy, Console(busy.machine, log) as console:
+    with Busy(bus, log, [linux("6.1"), Guest(image)]) as busy, Console(busy.machine, log) as console:
         shell, rings = busy.make_busy(console)
         staged = busy.ram.find(payload)
         expect(len(staged) >= 1, "the next kernel is nowhere in RAM")
@@ -121,12 +139,13 @@ def nothing_is_written(bus: str, restart: str, log: Path) -> None:
     image.unlink()
 
 
-def next_kernel_lives(bus: str, restart: str, cpus: int, log: Path) -> None:
-    """6.12 comes up under the same flood; the disk's files are as they were."""
-    with Busy(bus, log, linux("6.12"), cpus) as busy:
+@contextlib.contextmanager
+def into_the_next(bus: str, cpus: int, log: Path, guests: list[Guest], files: Files = NO_FILES):
+    """For a block that restarts the busy machine: then 6.12 comes up under the same flood; the disk's files are intact."""
+    with Busy(bus, log, guests, cpus, files) as busy:
         with Console(busy.machine, log) as console:
             shell, _ = busy.make_busy(console)
-            shell.type(RESTARTS[restart])
+            yield busy, console, shell
             shell = wait_linux(console, "6.12", cpus)
             check_files(shell)
             check_cpus(shell, cpus)
@@ -138,6 +157,26 @@ def next_kernel_lives(bus: str, restart: str, cpus: int, log: Path) -> None:
             power_off(console, shell)
         check_disk(busy.disk)
     busy.disk.unlink()
+
+
+def next_kernel_lives(bus: str, restart: str, cpus: int, log: Path) -> None:
+    with into_the_next(bus, cpus, log, [linux("6.1"), linux("6.12")]) as (_, _, shell):
+        shell.type(RESTARTS[restart])
+
+
+def next_kernel_at_el2_lives(bus: str, log: Path) -> None:
+    """A host kexec: Baton goes, too."""
+    kernel = debian.kernel("6.12")
+    files = {"kernel": kernel.image, "initrd": initrd(kernel)}
+    guests = [linux("6.1", extra=linux_tools("6.1"))]
+    with into_the_next(bus, CPUS, log, guests, files) as (busy, console, shell):
+        shell.run(f"insmod /{MODULE_IN_INITRD}")
+        shell.run(f"batonctl load --host --kernel /mnt/kernel --initrd /mnt/initrd --append {LINUX_APPEND}", LOAD_SECONDS)
+        leave_work(busy, console)
+        shell.type("batonctl exec --host --now")
+        console.expect(AT_EL2, RESTART_SECONDS)
+        busy.flood.rate = FULL
+        throttle(console, 0)
 
 
 def ram_test(bus: str, restart: str) -> Test:
@@ -154,6 +193,8 @@ def linux_test(bus: str, restart: str, cpus: int) -> Test:
 
 
 TESTS = [
+    Test("system/flood/host/pci", f"6.12 comes up at EL2, in Baton's place, on {CPUS} CPUs under that load, and the disk's files "
+         "are intact", partial(next_kernel_at_el2_lives, "pci")),
     ram_test("pci", "reboot"),
     ram_test("pci", "emergency"),
     ram_test("mmio", "emergency"),

@@ -34,9 +34,12 @@ class Paths(unittest.TestCase):
     def test_the_budget_that_is_written_is_met_and_five_percent_more_are_too(self):
         with patch.object(critical_path, "BUDGET", self.folder / "budget.toml"):
             self.assertEqual(len(critical_path.over_budget({4: Cost(PATH, (), 1000)})), 2)
-            critical_path.accept({4: Cost(PATH, (), 1000)})
+            critical_path.accept({4: Cost(PATH, (), 1000)}, {"a timer's interrupt": 200})
             self.assertEqual(critical_path.over_budget({4: Cost(PATH, (), 1050)}), [])
             self.assertRegex(critical_path.over_budget({4: Cost(PATH, (), 1051)})[0], "all CPUs' work of 4 CPUs is 1,051")
+            self.assertIsNone(critical_path.over("steady", "a timer's interrupt", "it", 210))
+            self.assertRegex(critical_path.over("steady", "a timer's interrupt", "it", 220), "it is 220 instructions, 10% above")
+            self.assertRegex(critical_path.over("steady", "an IPI", "an IPI", 1), "an IPI has no budget")
 
 
 if __name__ == "__main__":

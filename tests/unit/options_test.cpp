@@ -82,11 +82,11 @@ TEST_CASE("faults at steps, one after another") {
     const auto [options, problems] =
         parse_options("baton.fault=late:3@timers baton.fault=lost:boot@memory baton.fault=panic:2 "
                       "baton.fault=kick:511@root baton.fault=overdue:0@x baton.fault=lost:1 "
-                      "baton.fault=late:all@vgic");
+                      "baton.fault=late:all@vgic baton.fault=late:boot@root+100");
     CHECK(problems.empty());
     CHECK(options.panic_cpu == CpuId{2});
     CHECK(options.lost_cpu == CpuId{1});
-    REQUIRE(options.step_faults.size() == 5);
+    REQUIRE(options.step_faults.size() == 6);
     using Of = StepFault::Of;
     const auto is = [&](usize at, FaultKind kind, Of of, CpuId cpu, std::string_view step) {
         const StepFault& fault = options.step_faults[at];
@@ -100,6 +100,9 @@ TEST_CASE("faults at steps, one after another") {
     is(2, FaultKind::kick, Of::one, CpuId{511}, "root");
     is(3, FaultKind::overdue, Of::one, CpuId{0}, "x");
     is(4, FaultKind::late, Of::all, CpuId{}, "vgic");
+    CHECK(!options.step_faults[4].us);
+    is(5, FaultKind::late, Of::boot, CpuId{}, "root");
+    CHECK(options.step_faults[5].us == 100);
 
     std::string many;
     for (usize i = 0; i <= decltype(Options::step_faults)::capacity; i++) {
@@ -151,6 +154,12 @@ TEST_CASE("what cannot be understood is named and ignored") {
                             "baton.fault=kick:bot@root",
                             "baton.fault=lost:0x1@root",
                             "baton.fault=@:",
+                            "baton.fault=late:1@root+",
+                            "baton.fault=late:1@root+1ms",
+                            "baton.fault=late:1@root+60000001",
+                            "baton.fault=lost:1@root+100",
+                            "baton.fault=late:1@+100",
+                            "baton.fault=late+100:1@root",
                             "baton.",
                             "baton.slots=1M"}) {
         CAPTURE(bad);

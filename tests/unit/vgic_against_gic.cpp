@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //
 // The same guest on a GIC of its own and on Baton's virtual one: it must not see a difference.
-#include "gic_model.hpp"
+#include "gic_baton.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>

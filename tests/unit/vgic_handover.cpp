@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "gic_model.hpp"
+#include "gic_baton.hpp"
 
 #include <doctest/doctest.h>
 #include <random>
@@ -338,10 +338,11 @@ TEST_CASE("SGIs sent to a CPU that is off do not outlive the kernel that sent th
     CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == 0);
 }
 
-TEST_CASE("nor those written into its Redistributor, in one handover after another") {
+TEST_CASE("SGIs written into the Redistributor of a CPU that is off are forgotten each time") {
     Baton baton{2};
     const auto waiting = [&] { return baton.read(0, Gic::frame(1) + sgi_base + ispendr); };
     baton.vgic->turn_off(baton.cpu(1));
+    CHECK(baton.vgic->take_down(baton.cpu(1)));
     for (u32 kernel = 0; kernel < 3; kernel++) {
         baton.start_guest(0);
         baton.write(0, Gic::frame(1) + sgi_base + ispendr, bit_of(3));
@@ -354,16 +355,31 @@ TEST_CASE("nor those written into its Redistributor, in one handover after anoth
     }
 }
 
-TEST_CASE("nor those that a CPU went off with") {
+TEST_CASE("SGIs that wait for a lost CPU are forgotten") {
     Baton baton{2};
     baton.start_guest(0);
     baton.start_guest(1);
     baton.vgic->send_sgis(baton.cpu(0), SgiRegister::sgi1r, SgiRequest::to_all_others(3));
-    baton.vgic->turn_off(baton.cpu(1)); // It has not taken the kick.
-    baton.vgic->drain(baton.cpu(0));
+    baton.vgic->drain(baton.cpu(0)); // CPU 1 does not answer.
+    baton.vgic->fence(baton.cpu(1));
     CHECK(baton.vgic->gather(baton.cpu(0)));
+    CHECK(baton.vgic->take_down(baton.cpu(0)));
     baton.vgic->turn_on(baton.cpu(0));
     CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == 0);
+}
+
+TEST_CASE("an SGI that comes to a drained CPU costs the gathering nothing") {
+    Baton baton{2};
+    baton.start_guest(0);
+    baton.start_guest(1);
+    baton.vgic->drain(baton.cpu(1));
+    baton.vgic->send_sgis(baton.cpu(0), SgiRegister::sgi1r, SgiRequest::to_all_others(3));
+    baton.vgic->drain(baton.cpu(0));
+    const auto waiting = [&] { return baton.read(0, Gic::frame(1) + sgi_base + ispendr); };
+    CHECK(baton.vgic->gather(baton.cpu(0)));
+    CHECK(waiting() == bit_of(3)); // It forgets it itself.
+    CHECK(baton.vgic->take_down(baton.cpu(1)));
+    CHECK(waiting() == 0);
 }
 
 TEST_CASE("interrupts lose their state only when their disabling has taken effect") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "gic_model.hpp"
+#include "gic_baton.hpp"
 
 #include <doctest/doctest.h>
 

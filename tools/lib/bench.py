@@ -30,7 +30,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help="which benches; all by default")
     parser.add_argument("--quick", action="store_true", help="fewer CPUs and sizes: under 5 minutes")
     parser.add_argument("--accept", action="store_true",
-                        help="write what critical-path measures to tests/bench/budget.toml, which tools/test compares with")
+                        help="write what critical-path measures, and some of steady, to tests/bench/budget.toml, which tools/test compares with")
     return parser.parse_args()
 
 
@@ -58,7 +58,7 @@ def main() -> Status:
         print(result.markdown(), flush=True)
         failed += result.failures
     if args.accept:
-        bench_path.accept()
+        bench_path.accept(OUT / bench_path.BENCH.name)
         return Status.OFF
     for sentence in failed:
         print(f"bench: {sentence}", file=sys.stderr)

@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+import bench_steady
 import critical_path
 import plugin
 import timeline
@@ -66,8 +67,9 @@ def span_of(cost: Cost, cpu: int, step: tuple[int, tuple[int, int]]) -> Span:
     return Span(cost.steps[row + missing], category, begin / 1000, end / 1000)
 
 
-def accept() -> None:
-    critical_path.accept(_costs)
+def accept(folder: Path) -> None:
+    """What was measured is the budget from now on, and with it what a guest pays all the time."""
+    critical_path.accept(_costs, bench_steady.above_baton(folder / "steady.log"))
 
 
 BENCH = Bench("critical-path", "instructions of a handover, on the critical path and in all", measure)

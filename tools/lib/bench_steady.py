@@ -29,9 +29,13 @@ def costs(baton: Path | None, log: Path) -> dict[str, int]:
     return {what: int(ticks) for what, ticks in COST.findall(run(machine, log))}
 
 
+def above_baton(log: Path) -> dict[str, int]:
+    return costs(baton_image("release", HYPERVISOR, GUEST), log)
+
+
 def measure(folder: Path, quick: bool) -> Result:
-    baton = baton_image("release", HYPERVISOR, GUEST)
-    bare, above = costs(None, folder / "bare.log"), costs(baton, folder / "baton.log")
+    above = above_baton(folder / "baton.log")
+    bare = costs(None, folder / "bare.log")
     rows, failures = [], []
     for what, cost in above.items():
         vhe, nvhe = KVM.get(what, ("", ""))

@@ -39,6 +39,8 @@ class BasicVgicCpu {
     VirtualInterface<Machine> interface_;
     /// The guest has turned a group off: what it left in the list registers is to be taken back.
     std::atomic<bool> groups_changed_{false};
+    /// In no guest, and its own interrupts are reset: a handover has nothing to ask of it.
+    std::atomic<bool> rests_{true};
 };
 
 /// The GIC and the virtual GIC of the VM that has all of its interrupts. The guest's frames are at
@@ -96,6 +98,7 @@ class BasicVgic {
 
     /// From off to a vCPU's entry state: virtual interface on and empty, interrupts come in.
     void turn_on(Cpu& cpu) {
+        cpu.rests_ = false;
         cpu.redistributor_.take_part_in_1_of_n(true);
         cpu.interface_.turn_on();
         cpu.interface_.fill(banks(cpu)); // SGIs wait for a CPU that was off.
@@ -110,10 +113,7 @@ class BasicVgic {
     }
     void release_interrupts(Cpu& cpu) { cpu.interface_.release_all(banks(cpu)); }
     /// Only with empty list registers.
-    void close_interface(Cpu& cpu) {
-        cpu.interface_.turn_off();
-        note_idle_sgis(cpu);
-    }
+    void close_interface(Cpu& cpu) { cpu.interface_.turn_off(); }
     /// After both. The Redistributor keeps its LPIs, which kernels count on; those that it has let
     /// go of go to another CPU, for the guest may have told the ITS to send them there.
     void hand_over_lpis(Cpu& cpu);
@@ -140,8 +140,9 @@ class BasicVgic {
         return done;
     }
 
-    /// The boot CPU for all, when every other CPU has drained or is lost. O(SPIs). False: the
-    /// Distributor still has a write pending.
+    /// The boot CPU for all, when every other CPU has drained or is lost. O(SPIs), and O(CPUs) only
+    /// if some that take no part have LPIs or SGIs. False: the Distributor still has a write
+    /// pending.
     bool gather(Cpu& boot) {
         forget_sgis();
         bool done = reset_its() && reset_spis();
@@ -174,7 +175,10 @@ class BasicVgic {
     }
     bool reset_own_interrupts(Cpu& cpu) {
         cpu.groups_changed_.store(false, std::memory_order_relaxed);
-        return cpu.redistributor_.reset();
+        const bool done = cpu.redistributor_.reset();
+        cpu.rests_ = true;
+        note_idle_sgis(cpu);
+        return done;
     }
 
     /// The boot CPU for a CPU that is lost: no 1-of-N SPI is sent there, and its PPIs are off.
@@ -244,11 +248,12 @@ class BasicVgic {
     void present_sgis(Cpu& cpu, Cpu& target);
     /// False: `target` takes it in a group that the sender's register does not reach.
     bool leave_sgi(Cpu& target, u32 sgi, bool any_group);
-    /// After an SGI was left for `target`, by its sender; after `target` has gone off, by itself.
-    /// Both write first and look then, so one of them sees that a handover may find SGIs at a CPU
-    /// that takes no part.
+    /// After an SGI was left for `target`, by whoever left it; after `target` has come to rest, by
+    /// itself. Of the two atomics each of them writes one and then reads the other, all four
+    /// accesses sequentially consistent: so one of them sees that a handover is to forget an SGI.
     void note_idle_sgis(Cpu& target) {
-        if (!target.interface_.is_on() && target.redistributor_.bank().has_sgis()) {
+        if (target.rests_ && target.redistributor_.bank().has_sgis() &&
+            !has_idle_sgis_.load(std::memory_order_relaxed)) {
             has_idle_sgis_.store(true, std::memory_order_relaxed);
         }
     }
@@ -261,8 +266,8 @@ class BasicVgic {
     std::array<Its<Machine>, decltype(GicInfo::its)::capacity> its_{};
     u32 its_count_ = 0;
     u32 lpi_id_bits_ = 0; ///< of the guest's INTIDs; 0: it has no LPIs
-    /// A CPU that takes no part in handovers may have its LPIs on, or SGIs waiting for it. Read
-    /// when all others have arrived at the barrier, which orders these.
+    /// A CPU that takes no part in a handover may have its LPIs on, or SGIs waiting for it. Gather
+    /// sees what other CPUs stored here before they left the guest; for lost ones `fence` does it.
     std::atomic<bool> has_idle_lpis_{false};
     std::atomic<bool> has_idle_sgis_{false};
     std::atomic<bool> has_stuck_lpis_{false};

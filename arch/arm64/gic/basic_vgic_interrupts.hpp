@@ -66,9 +66,6 @@ void BasicVgic<Machine>::present_sgis(Cpu& cpu, Cpu& target) {
     }
 }
 
-/// The targets of a guest's SGI are found, marked and kicked with the guest's own target list,
-/// since its CPUs have the physical affinities. Group 0 SGIs can be made by all three registers,
-/// Group 1 SGIs by ICC_SGI1R_EL1 alone, as GICD_CTLR.DS is 1 for the guest.
 template <class Machine>
 bool BasicVgic<Machine>::leave_sgi(Cpu& target, u32 sgi, bool any_group) {
     if (!target.redistributor_.bank().send(sgi, any_group)) {
@@ -90,6 +87,9 @@ void BasicVgic<Machine>::forget_sgis() {
     }
 }
 
+/// The targets of a guest's SGI are found, marked and kicked with the guest's own target list,
+/// since its CPUs have the physical affinities. Group 0 SGIs can be made by all three registers,
+/// Group 1 SGIs by ICC_SGI1R_EL1 alone, as GICD_CTLR.DS is 1 for the guest.
 template <class Machine>
 void BasicVgic<Machine>::send_sgis(Cpu& cpu, SgiRegister reg, SgiRequest request) {
     const bool any_group = reg == SgiRegister::sgi1r;

@@ -121,7 +121,7 @@ class InterruptBank {
         if (!any_group && is_group1(intid)) {
             return false;
         }
-        pending_.fetch_or(bit_of(intid)); // sequentially consistent: BasicVgic::note_idle_sgis
+        pending_.fetch_or(bit_of(intid)); // sequentially consistent, as below: note_idle_sgis
         return true;
     }
     bool has_sgis() const { return pending_.load() != 0; }
