@@ -114,10 +114,21 @@ def throttle(console: Console, bytes_a_second: int) -> None:
     console.vm.qmp.command("block_set_io_throttle", device="disk", **limits)
 
 
-def nothing_is_written(bus: str, restart: str, log: Path) -> None:
+def load_host(shell: Shell, what: str) -> None:
+    """Stages an image in Baton's own place."""
+    shell.run(f"insmod /{MODULE_IN_INITRD}")
+    shell.run(f"batonctl load --host {what}", LOAD_SECONDS)
+
+
+def nothing_is_written(bus: str, restart: str, log: Path, host: bool = False) -> None:
+    """host: the next kernel takes Baton's place."""
     image, payload = still_image(log)
-    with Busy(bus, log, [linux("6.1"), Guest(image)]) as busy, Console(busy.machine, log) as console:
+    guests = [linux("6.1", extra=linux_tools("6.1"))] if host else [linux("6.1"), Guest(image)]
+    with (Busy(bus, log, guests, files={"still": image} if host else NO_FILES) as busy,
+          Console(busy.machine, log) as console):
         shell, rings = busy.make_busy(console)
+        if host:
+            load_host(shell, "--kernel /mnt/still")
         staged = busy.ram.find(payload)
         expect(len(staged) >= 1, "the next kernel is nowhere in RAM")
         leave_work(busy, console)
@@ -170,10 +181,9 @@ def next_kernel_at_el2_lives(bus: str, log: Path) -> None:
     files = {"kernel": kernel.image, "initrd": initrd(kernel)}
     guests = [linux("6.1", extra=linux_tools("6.1"))]
     with into_the_next(bus, CPUS, log, guests, files) as (busy, console, shell):
-        shell.run(f"insmod /{MODULE_IN_INITRD}")
-        shell.run(f"batonctl load --host --kernel /mnt/kernel --initrd /mnt/initrd --append {LINUX_APPEND}", LOAD_SECONDS)
+        load_host(shell, f"--kernel /mnt/kernel --initrd /mnt/initrd --append {LINUX_APPEND}")
         leave_work(busy, console)
-        shell.type("batonctl exec --host --now")
+        shell.type(RESTARTS["emergency"])
         console.expect(AT_EL2, RESTART_SECONDS)
         busy.flood.rate = FULL
         throttle(console, 0)
@@ -193,8 +203,10 @@ def linux_test(bus: str, restart: str, cpus: int) -> Test:
 
 
 TESTS = [
+    Test("system/flood/ram/pci/host", "the same for a host kexec: no device writes to RAM when Baton has gone",
+         partial(nothing_is_written, "pci", "emergency", host=True)),
     Test("system/flood/host/pci", f"6.12 comes up at EL2, in Baton's place, on {CPUS} CPUs under that load, and the disk's files "
-         "are intact", partial(next_kernel_at_el2_lives, "pci")),
+         "are intact", partial(next_kernel_at_el2_lives, "pci"), soak=True),
     ram_test("pci", "reboot"),
     ram_test("pci", "emergency"),
     ram_test("mmio", "emergency"),
