@@ -40,6 +40,16 @@ void expect_unused(const Stage2& root) {
     }
 }
 
+/// SGIs, or settings, that other CPUs left here for the last kernel.
+void drop_leftovers() {
+    Hypervisor& baton = hypervisor();
+    PerCpu& self = this_cpu();
+    if (const u64 handover = baton.vm.lifecycle().taken_down(); handover != self.clean_since) {
+        self.clean_since = handover;
+        baton.vgic.take_down(self.vgic);
+    }
+}
+
 /// Sleeps until this CPU's vCPU is to run. Only kicks wake it: to a parked CPU no interrupt of the
 /// guest's is signalled (Vgic::turn_off, Vgic::drain).
 void park_loop() {
@@ -49,11 +59,7 @@ void park_loop() {
         if (is_departing()) {
             depart();
         }
-        // SGIs, or settings, that other CPUs left here for the last kernel.
-        if (const u64 handover = baton.vm.lifecycle().taken_down(); handover != self.clean_since) {
-            self.clean_since = handover;
-            baton.vgic.take_down(self.vgic);
-        }
+        drop_leftovers();
         if (self.cluster.unit != nullptr) {
             baton.clusters.look_after();
         }
@@ -61,6 +67,7 @@ void park_loop() {
             if (baton.options.panic_cpu == self.id) {
                 overflow_stack(0);
             }
+            drop_leftovers(); // A handover may have passed since, if the firmware had this CPU.
             prepare_vcpu();
             enter_guest(start->entry, start->argument);
         }

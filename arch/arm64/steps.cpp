@@ -105,32 +105,10 @@ void leave_root() {
 
 constexpr Parts timers{"timers", Part{"physical", stop_physical_timer},
                        Part{"virtual", stop_virtual_timer}, Part{"access", close_counters}};
-constexpr Parts pmu{"pmu",
-                    Part{"enables", stop_counting},
-                    Part{"counters", reset_counters},
-                    Part{"overflows", forget_overflows},
-                    Part{"interrupts", mask_overflows},
-                    Part{"events", forget_events},
-                    Part{"access", close_pmu},
-                    Part{"cluster", give_up_share}};
+constexpr Parts dsu{"dsu", Part{"share", give_up_share}};
 constexpr Parts trace{"trace", Part{"profiling", stop_profiling}, Part{"tracing", stop_tracing},
                       Part{"branches", stop_branch_records}};
-constexpr Parts debug{"debug",
-                      Part{"monitor", stop_monitor_debug},
-                      Part{"breakpoints", clear_breakpoints},
-                      Part{"watchpoints", clear_watchpoints},
-                      Part{"claims", release_claims},
-                      Part{"locks", lock_debug}};
-constexpr Parts el1{"el1",
-                    Part{"control", reset_control},
-                    Part{"translation", reset_translation},
-                    Part{"exceptions", reset_exceptions},
-                    Part{"errors", drop_errors},
-                    Part{"threads", reset_threads},
-                    Part{"keys", forget_keys},
-                    Part{"tagging", reset_tagging},
-                    Part{"stacks", reset_control_stacks},
-                    Part{"vectors", reset_vectors}};
+constexpr Parts mmu{"mmu", Part{"control", reset_control}};
 constexpr Parts vgic{"vgic", Part{"list", empty_list_registers}, Part{"interface", close_interface},
                      Part{"lpis", disable_lpis}};
 
@@ -144,23 +122,50 @@ constexpr Parts irqs{"irqs",
 constexpr Parts dma{"dma", Part{"devices", stop_dma}};
 constexpr Parts memory{"memory", Part{"images", switch_memory}};
 
+constexpr Parts pmu{"pmu",
+                    Part{"enables", stop_counting},
+                    Part{"counters", reset_counters},
+                    Part{"overflows", forget_overflows},
+                    Part{"interrupts", mask_overflows},
+                    Part{"events", forget_events},
+                    Part{"access", close_pmu}};
+constexpr Parts debug{"debug",
+                      Part{"monitor", stop_monitor_debug},
+                      Part{"breakpoints", clear_breakpoints},
+                      Part{"watchpoints", clear_watchpoints},
+                      Part{"claims", release_claims},
+                      Part{"locks", lock_debug}};
+constexpr Parts el1{"el1",
+                    Part{"translation", reset_translation},
+                    Part{"exceptions", reset_exceptions},
+                    Part{"errors", drop_errors},
+                    Part{"threads", reset_threads},
+                    Part{"keys", forget_keys},
+                    Part{"tagging", reset_tagging},
+                    Part{"stacks", reset_control_stacks},
+                    Part{"vectors", reset_vectors}};
 constexpr Parts gicr{"gicr", Part{"1_of_n", refuse_1_of_n}, Part{"own", reset_redistributor}};
 constexpr Parts root{"root", Part{"old", leave_root}};
 
 constexpr bool parallel = true;
 
+// In the drain is what must be over before the memory is another kernel's: what writes there, and
+// what interrupts. The rest of a core's state nobody but itself can see; the boot CPU does not wait
+// for it.
 constexpr std::array table{
     Step{"timers", Stage::drain, undo<timers>, parallel},
-    Step{"pmu", Stage::drain, undo<pmu>, parallel},
+    Step{"dsu", Stage::drain, undo<dsu>, parallel},
     Step{"trace", Stage::drain, undo<trace>, parallel},
-    Step{"debug", Stage::drain, undo<debug>, parallel},
-    Step{"el1", Stage::drain, undo<el1>, parallel},
+    Step{"mmu", Stage::drain, undo<mmu>, parallel},
     Step{"vgic", Stage::drain, undo<vgic>, parallel},
 
     Step{"irqs", Stage::gather, undo<irqs>, parallel},
     Step{"dma", Stage::gather, undo<dma>, parallel},
     Step{"memory", Stage::gather, undo<memory>, parallel},
 
+    Step{"pmu", Stage::take_down, undo<pmu>, parallel},
+    Step{"debug", Stage::take_down, undo<debug>, parallel},
+    Step{"el1", Stage::take_down, undo<el1>, parallel},
     Step{"gicr", Stage::take_down, undo<gicr>, parallel},
     Step{"root", Stage::take_down, undo<root>, parallel},
 };
@@ -173,8 +178,9 @@ std::span<const Step> guest_kexec_steps_with_faults() { return with_faults<table
 
 void clean_core(Machine& machine) {
     undo<timers>(machine);
-    undo<pmu>(machine);
     undo<trace>(machine);
+    undo<mmu>(machine);
+    undo<pmu>(machine);
     undo<debug>(machine);
     undo<el1>(machine);
 }

@@ -20,9 +20,9 @@ from report import HANDOVER, LOST, SLOWEST
 from testing import Test, expect
 
 STEPS = {
-    "drain": ["timers", "pmu", "debug", "el1", "vgic"],
+    "drain": ["timers", "mmu", "vgic"],
     "gather": ["irqs", "dma", "memory"],
-    "take down": ["gicr", "root"],
+    "take down": ["pmu", "debug", "el1", "gicr", "root"],
 }
 PHASES = {step: phase for phase, steps in STEPS.items() for step in steps}
 GUEST = "tests/guests/aftermath.img"
@@ -235,7 +235,7 @@ def unknown_step(log: Path) -> None:
 
 GATHER_LOSSES = all_faults(STEPS["gather"], ["lost"], [])
 EVERY_LOSS = losses({step: ["lost", "overdue"] for step in STEPS["drain"]} | {step: ["lost"] for step in STEPS["take down"]})
-SOME_LOSSES = losses({"timers": ["lost"], "vgic": ["overdue"], "gicr": ["lost"], "root": ["lost"]})
+SOME_LOSSES = losses({"timers": ["lost"], "vgic": ["overdue"], "debug": ["lost"], "root": ["lost"]})
 
 TESTS = [
     Test("system/faults/parallel", "a lost, late or overdue CPU or a double kick at any step ends as the design says",

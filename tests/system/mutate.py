@@ -25,7 +25,7 @@ SWAP, ITS = "tests/guests/swap.img", "tests/guests/its.img"
 OF_ITS = {"vgic.lpis", "irqs.its"}
 # Of a cluster's counters: a CPU that is lost with its share of them, and CPU_OFFs down to the last one.
 CLUSTERS = {"irqs.clusters": ("lost", ["swaps=1"] * 2, 4, "baton.rotate baton.deadline=2000 baton.fault=lost:2@timers"),
-            "pmu.cluster": ("dsu", [""], 6, "")}
+            "dsu": ("dsu", [""], 6, "")}
 OPTIONS = "swaps=4 aps=mixed"
 # CPUs that are not started keep what the last handover left in them.
 ROOT_OPTIONS = "swaps=4 aps=spin idle light"
