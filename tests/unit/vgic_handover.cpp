@@ -323,6 +323,17 @@ TEST_CASE("a CPU that goes off gives its pending interrupts back") {
     CHECK(baton.acknowledge(1) == 4);
 }
 
+/// What CPU 0 does from the barrier to its next kernel.
+void enter_next_kernel(Baton& baton) {
+    CHECK(baton.vgic->gather(baton.cpu(0)));
+    CHECK(baton.vgic->take_down(baton.cpu(0)));
+    baton.vgic->turn_on(baton.cpu(0));
+}
+/// Those that wait for CPU 1, as CPU 0 sees them.
+u32 waiting_sgis(Baton& baton) {
+    return static_cast<u32>(baton.read(0, Gic::frame(1) + sgi_base + ispendr));
+}
+
 TEST_CASE("SGIs sent to a CPU that is off do not outlive the kernel that sent them") {
     Baton baton{2};
     baton.start_guest(0);
@@ -330,28 +341,23 @@ TEST_CASE("SGIs sent to a CPU that is off do not outlive the kernel that sent th
     baton.vgic->turn_off(baton.cpu(1));
     CHECK(baton.vgic->take_down(baton.cpu(1)));
     baton.send_sgi(0, SgiRequest::to_all_others(3));
-    CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == bit_of(3));
+    CHECK(waiting_sgis(baton) == bit_of(3));
     baton.vgic->drain(baton.cpu(0));
-    CHECK(baton.vgic->gather(baton.cpu(0)));
-    CHECK(baton.vgic->take_down(baton.cpu(0)));
-    baton.vgic->turn_on(baton.cpu(0));
-    CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == 0);
+    enter_next_kernel(baton);
+    CHECK(waiting_sgis(baton) == 0);
 }
 
 TEST_CASE("SGIs written into the Redistributor of a CPU that is off are forgotten each time") {
     Baton baton{2};
-    const auto waiting = [&] { return baton.read(0, Gic::frame(1) + sgi_base + ispendr); };
     baton.vgic->turn_off(baton.cpu(1));
     CHECK(baton.vgic->take_down(baton.cpu(1)));
     for (u32 kernel = 0; kernel < 3; kernel++) {
         baton.start_guest(0);
         baton.write(0, Gic::frame(1) + sgi_base + ispendr, bit_of(3));
-        CHECK(waiting() == bit_of(3));
+        CHECK(waiting_sgis(baton) == bit_of(3));
         baton.vgic->drain(baton.cpu(0));
-        CHECK(baton.vgic->gather(baton.cpu(0)));
-        CHECK(baton.vgic->take_down(baton.cpu(0)));
-        baton.vgic->turn_on(baton.cpu(0));
-        CHECK(waiting() == 0);
+        enter_next_kernel(baton);
+        CHECK(waiting_sgis(baton) == 0);
     }
 }
 
@@ -362,10 +368,8 @@ TEST_CASE("SGIs that wait for a lost CPU are forgotten") {
     baton.vgic->send_sgis(baton.cpu(0), SgiRegister::sgi1r, SgiRequest::to_all_others(3));
     baton.vgic->drain(baton.cpu(0)); // CPU 1 does not answer.
     baton.vgic->fence(baton.cpu(1));
-    CHECK(baton.vgic->gather(baton.cpu(0)));
-    CHECK(baton.vgic->take_down(baton.cpu(0)));
-    baton.vgic->turn_on(baton.cpu(0));
-    CHECK(baton.read(0, Gic::frame(1) + sgi_base + ispendr) == 0);
+    enter_next_kernel(baton);
+    CHECK(waiting_sgis(baton) == 0);
 }
 
 TEST_CASE("an SGI that comes to a drained CPU costs the gathering nothing") {
@@ -375,11 +379,10 @@ TEST_CASE("an SGI that comes to a drained CPU costs the gathering nothing") {
     baton.vgic->drain(baton.cpu(1));
     baton.vgic->send_sgis(baton.cpu(0), SgiRegister::sgi1r, SgiRequest::to_all_others(3));
     baton.vgic->drain(baton.cpu(0));
-    const auto waiting = [&] { return baton.read(0, Gic::frame(1) + sgi_base + ispendr); };
     CHECK(baton.vgic->gather(baton.cpu(0)));
-    CHECK(waiting() == bit_of(3)); // It forgets it itself.
+    CHECK(waiting_sgis(baton) == bit_of(3)); // It forgets it itself.
     CHECK(baton.vgic->take_down(baton.cpu(1)));
-    CHECK(waiting() == 0);
+    CHECK(waiting_sgis(baton) == 0);
 }
 
 TEST_CASE("interrupts lose their state only when their disabling has taken effect") {

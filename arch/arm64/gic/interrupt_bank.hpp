@@ -121,7 +121,7 @@ class InterruptBank {
         if (!any_group && is_group1(intid)) {
             return false;
         }
-        pending_.fetch_or(bit_of(intid)); // sequentially consistent, as below: note_idle_sgis
+        pending_.fetch_or(bit_of(intid)); // As has_sgis, sequentially consistent: note_idle_sgis.
         return true;
     }
     bool has_sgis() const { return pending_.load() != 0; }
@@ -193,7 +193,7 @@ class InterruptBank {
         forward_locked();
     }
     void set_pending(u32 bits, HeldInterrupts held) {
-        pending_.fetch_or(bits & software()); // as in `send`
+        pending_.fetch_or(bits & software()); // As in `send`.
         // Pending already, in a list register: physically it is active, and would pend once more.
         const u32 physical = bits & hardware() & ~held.pending;
         pend_physical(physical);
