@@ -25,10 +25,20 @@ inline constexpr u64 block_size = 2 * MiB;
 /// The most CPUs of a machine. QEMU's `virt` ends at the same number.
 inline constexpr u32 max_cpus = 512;
 
-/// Index of a CPU in Platform::cpus: dense, and the same for a CPU and the vCPU pinned to it.
+/// The most VMs, the host VM included.
+inline constexpr u32 max_vms = 16;
+
+/// A physical CPU: its index in Platform::cpus, dense.
 enum class CpuId : u32 {};
+/// A CPU of a VM: dense in its VM, by rising CpuId of the CPUs that they are pinned to.
+enum class VcpuId : u32 {};
+/// 0 is the host VM.
+enum class VmId : u32 {};
+inline constexpr VmId host_vm{0};
 
 constexpr u32 index(CpuId cpu) { return static_cast<u32>(cpu); }
+constexpr u32 index(VcpuId vcpu) { return static_cast<u32>(vcpu); }
+constexpr u32 index(VmId vm) { return static_cast<u32>(vm); }
 
 /// @param alignment a power of two
 constexpr u64 align_down(u64 value, u64 alignment) { return value & ~(alignment - 1); }

@@ -13,9 +13,9 @@
 #include "arch/arm64/panic.hpp"
 #include "arch/arm64/runtime.hpp"
 #include "arch/arm64/steps.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/devices/virtio.hpp"
 #include "hyp/log/log.hpp"
-#include "hyp/machine.hpp"
 
 #include <memory>
 
@@ -126,18 +126,25 @@ void find_virtio_mmio() {
     }
 }
 
+std::optional<VcpuId> vcpu_of(std::optional<CpuId> cpu) {
+    const auto& cpus = hypervisor().cpus;
+    return cpu && index(*cpu) < cpus.size() ? std::optional{cpus[index(*cpu)].vcpu->id}
+                                            : std::nullopt;
+}
+
 /// The VM is there before the other CPUs are: they park in it.
 void start_vm() {
     Hypervisor& baton = hypervisor();
     baton.vm.start(
-        {.platform = &baton.platform,
-         .machine = &baton.machine,
+        {.id = host_vm,
+         .platform = &baton.platform,
          .steps = faults_are_planned() ? guest_kexec_steps_with_faults() : guest_kexec_steps(),
-         .cpus = baton.lifecycle_cpus,
+         .vcpus = baton.vcpus,
+         .first = this_cpu().vcpu->id,
          .lifecycle = {.serial = baton.options.teardown == TeardownMode::serial,
                        .deadline_ms = baton.options.deadline_ms},
          .report_at_once = baton.options.report,
-         .deaf_cpu = baton.options.lost_cpu,
+         .deaf_cpu = vcpu_of(baton.options.lost_cpu),
          .guests_may_load = baton.options.load,
          .watchdog_s = baton.options.watchdog_s});
 }
@@ -147,7 +154,8 @@ StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
     Hypervisor& baton = hypervisor();
     ImageStore& images = baton.vm.images();
     (void)baton.vm.claim_images(); // nobody else is there yet
-    images.init({.platform = &baton.platform,
+    images.init({.vm = host_vm,
+                 .platform = &baton.platform,
                  .firmware_dtb = firmware_dtb,
                  .layout = baton.layout,
                  .granules = cpu_granules(),
@@ -155,8 +163,8 @@ StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
                  .dsus = baton.clusters.describe(baton.platform),
                  .rotate = baton.options.rotate});
     for (const PerCpu& cpu : baton.cpus) {
-        if (!machine::is_up(cpu.id)) {
-            images.exclude(cpu.id);
+        if (!arch::is_up(*cpu.vcpu)) {
+            images.exclude(cpu.vcpu->id);
         }
     }
     const auto first = images.stage_first();
@@ -212,8 +220,8 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
     const StagedImage first = stage_images(firmware_dtb);
     log::line("entering the kernel at {}", first.entry);
     log::release_console();
-    machine::prepare_vcpu();
-    machine::enter_guest(first.entry, first.dtb.value);
+    arch::prepare_vcpu();
+    arch::enter_guest(first.entry, first.dtb.value);
 }
 
 } // namespace baton::arm64

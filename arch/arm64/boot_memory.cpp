@@ -4,8 +4,8 @@
 #include "arch/arm64/el2_map.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/image.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/log/log.hpp"
-#include "hyp/machine.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -32,8 +32,7 @@ u64 least_slot_size(Granules granules) {
             refuse_to_boot("there are more boot modules than the first map has room for");
         }
         const std::span<const std::byte> header{
-            machine::bytes(image.kernel.begin),
-            std::min<usize>(image.kernel.size, image_header_size)};
+            arch::bytes(image.kernel.begin), std::min<usize>(image.kernel.size, image_header_size)};
         const auto info = parse_image(header, image.kernel.size, granules);
         if (!info) {
             log::line("boot image at {}: {}", image.kernel.begin, describe(info.error()));
@@ -50,9 +49,8 @@ u64 least_slot_size(Granules granules) {
 
 u64 pool_size(std::span<const std::byte> dtb) {
     const u64 cpus = hypervisor().platform.cpus.size();
-    return align_up(cpus * sizeof(PerCpu), page_size) +
-           align_up(cpus * sizeof(Lifecycle::Cpu), page_size) + cpus * stacks_size +
-           align_up(hypervisor().clusters.memory_size(), page_size) +
+    return align_up(cpus * sizeof(PerCpu), page_size) + align_up(cpus * sizeof(Vcpu), page_size) +
+           cpus * stacks_size + align_up(hypervisor().clusters.memory_size(), page_size) +
            align_up(dtb.size(), page_size) + spin_table_size +
            (el2_table_pages + all_roots * stage2_table_pages + parking_root_pages) * page_size;
 }
@@ -90,10 +88,14 @@ void lay_out_cpus() {
     }
     baton.cpus = {first, count};
 
-    const PhysRange lifecycle = take_pages(count * sizeof(Lifecycle::Cpu));
-    auto* states = reinterpret_cast<Lifecycle::Cpu*>(lifecycle.begin.value);
-    std::uninitialized_default_construct_n(states, count);
-    baton.lifecycle_cpus = {states, count};
+    auto* vcpus = reinterpret_cast<Vcpu*>(take_pages(count * sizeof(Vcpu)).begin.value);
+    std::uninitialized_default_construct_n(vcpus, count);
+    baton.vcpus = {vcpus, count};
+    for (usize i = 0; i < count; i++) {
+        vcpus[i].id = VcpuId{static_cast<u32>(i)};
+        vcpus[i].cpu = first[i].id;
+        first[i].vcpu = &vcpus[i];
+    }
 }
 
 void lay_out_roots() {
@@ -193,7 +195,7 @@ void lay_out_pool() {
 }
 
 std::span<const std::byte> keep_dtb(std::span<const std::byte> dtb) {
-    std::byte* copy = machine::bytes(take_pages(dtb.size()).begin);
+    std::byte* copy = arch::bytes(take_pages(dtb.size()).begin);
     std::memcpy(copy, dtb.data(), dtb.size());
     const std::span<const std::byte> kept{copy, dtb.size()};
     // The platform's strings lie in the DTB that it was read from.

@@ -11,8 +11,8 @@
 #include "arch/arm64/sleep.hpp"
 #include "arch/arm64/steps.hpp"
 #include "arch/arm64/time.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/log/log.hpp"
-#include "hyp/machine.hpp"
 
 namespace baton::arm64 {
 namespace {
@@ -53,7 +53,7 @@ void set_up_this_cpu() {
         log::line("CPU {}: GIC: {}", self.id, describe(done.error()));
         panic("a CPU without its part of the GIC");
     }
-    clean_core(hypervisor().machine);
+    clean_core(*self.vcpu);
     self.running.store(true, std::memory_order_release);
 }
 
@@ -87,7 +87,7 @@ void bring_up_other_cpus() {
 extern "C" [[noreturn]] void secondary_main(PerCpu* self) {
     self->entry_state.save();
     set_up_this_cpu();
-    machine::park();
+    arch::park();
 }
 
 } // namespace baton::arm64

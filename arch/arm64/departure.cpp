@@ -10,8 +10,8 @@
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/interrupts.hpp"
 #include "arch/arm64/sleep.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/log/log.hpp"
-#include "hyp/machine.hpp"
 
 #include <cstring>
 
@@ -48,7 +48,7 @@ bool has_gone(const PerCpu& cpu) {
     }
     const PhysRange entry = spin_table_entry(cpu.id);
     cache::clean_invalidate_to_poc(entry); // It was written past the caches.
-    const auto* const words = reinterpret_cast<const volatile u64*>(machine::bytes(entry.begin));
+    const auto* const words = reinterpret_cast<const volatile u64*>(arch::bytes(entry.begin));
     return words[1] != 0;
 }
 
@@ -72,12 +72,12 @@ bool send_off_others(const StagedImage& image) {
     gic::kick_all_others();
     bool all = true;
     for (const PerCpu& cpu : baton.cpus) {
-        if (&cpu != &this_cpu() && machine::is_up(cpu.id) && !wait_until_gone(cpu)) {
+        if (&cpu != &this_cpu() && arch::is_up(*cpu.vcpu) && !wait_until_gone(cpu)) {
             log::line(
                 "CPU {} did not go within {} ms: the next image gets neither it nor Baton's memory",
                 cpu.id, baton.options.deadline_ms);
             log::flush();
-            ImageStore::disable_cpu(image, cpu.id);
+            ImageStore::disable_cpu(image, cpu.vcpu->id);
             all = false;
         }
     }
@@ -88,8 +88,8 @@ bool send_off_others(const StagedImage& image) {
 
 void prepare_spin_table() {
     const SpinTable& table = *hypervisor().spin_table;
-    std::memset(machine::bytes(table.memory.begin), 0, table.memory.size);
-    std::memcpy(machine::bytes(table.memory.begin), wait_in_spin_table,
+    std::memset(arch::bytes(table.memory.begin), 0, table.memory.size);
+    std::memcpy(arch::bytes(table.memory.begin), wait_in_spin_table,
                 static_cast<usize>(wait_in_spin_table_end - wait_in_spin_table));
     // It is run, written and read past the caches: no line of it may stay, for a later eviction
     // would undo what was written.
@@ -117,7 +117,7 @@ void depart() {
 
 } // namespace baton::arm64
 
-namespace baton::machine {
+namespace baton::arch {
 
 using namespace arm64;
 
@@ -134,4 +134,4 @@ bool has_resident_trusted_os() {
     return type == 0 || type == 1;
 }
 
-} // namespace baton::machine
+} // namespace baton::arch

@@ -3,13 +3,13 @@
 // What brings a guest's CPU to EL2, and what becomes of it. vectors.S calls the three functions at
 // the end; when they return, the guest goes on.
 
+#include "arch/arm64/calls/smccc.hpp"
 #include "arch/arm64/guest_frame.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/inject.hpp"
 #include "arch/arm64/interrupts.hpp"
 #include "arch/arm64/percpu.hpp"
 #include "arch/arm64/registers.hpp"
-#include "hyp/vm/smccc.hpp"
 #include "hyp/vm/vm.hpp"
 
 #include <algorithm>
@@ -35,15 +35,16 @@ void skip_instruction() {
 
 /// A CPU that a handover lost finds no memory any more: it is not the guest's mistake then.
 [[gnu::noinline]] void refuse_access() {
-    hypervisor().vm.leave_if_fenced();
-    this_cpu().denied_accesses++;
+    PerCpu& self = this_cpu();
+    self.vcpu->vm->leave_if_fenced();
+    self.denied_accesses++;
     inject_external_abort();
 }
 
 [[gnu::noinline]] void handle_call(GuestFrame& frame) {
-    const GuestCall call{.function = static_cast<u32>(frame.x[0]),
-                         .arguments = {frame.x[1], frame.x[2], frame.x[3], frame.x[4], frame.x[5]}};
-    const CallResult result = guest_call(hypervisor().vm, call);
+    const GuestCall call =
+        call_of({frame.x[0], frame.x[1], frame.x[2], frame.x[3], frame.x[4], frame.x[5]});
+    const CallResult result = guest_call(*this_cpu().vcpu->vm, call);
     frame.x[0] = static_cast<u64>(result.status);
     if (result.has_values) {
         std::ranges::copy(result.values, &frame.x[1]);

@@ -2,6 +2,7 @@
 #include "arch/arm64/faults.hpp"
 
 #include "arch/arm64/hypervisor.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/log/log.hpp"
 
 namespace baton::arm64 {
@@ -39,10 +40,10 @@ const char* name_of(FaultKind kind) {
     return names[static_cast<usize>(kind)];
 }
 
-void sleep_for(Machine& machine, u64 ticks) {
-    const u64 until = machine.now() + ticks;
-    while (machine.now() < until) {
-        machine.wait(until);
+void sleep_for(u64 ticks) {
+    const u64 until = arch::now() + ticks;
+    while (arch::now() < until) {
+        arch::wait(until);
     }
 }
 
@@ -61,38 +62,39 @@ void plan_faults(std::span<const StepFault> faults, std::span<const Step> steps)
 
 bool faults_are_planned() { return !plan.empty(); }
 
-void suffer_fault(Machine& machine, usize row) {
-    const Lifecycle& lifecycle = hypervisor().vm.lifecycle();
-    const CpuId self = machine.self();
-    const u64 handover = lifecycle.trace(self).epoch.load(std::memory_order_relaxed);
+void suffer_fault(Vcpu& vcpu, usize row) {
+    const Lifecycle& lifecycle = vcpu.vm->lifecycle();
+    const CpuId self = vcpu.cpu;
+    const u64 handover = vcpu.trace.epoch.load(std::memory_order_relaxed);
     if (!lifecycle.handover_wanted() || handover == 0 || handover > plan.size()) {
         return; // a CPU_OFF, or one handover too many
     }
     const PlannedFault& planned = plan[handover - 1];
     const StepFault& fault = planned.fault;
-    const CpuId boot_cpu{lifecycle.phases().boot_cpu.load(std::memory_order_relaxed)};
-    if (planned.row != row || !planned.hits(self, boot_cpu)) {
+    const Vcpu& boot =
+        lifecycle.vcpus()[lifecycle.phases().boot_cpu.load(std::memory_order_relaxed)];
+    if (planned.row != row || !planned.hits(self, boot.cpu)) {
         return;
     }
 
     const char* const step = lifecycle.steps()[row].name;
-    const u64 deadline = machine.frequency() * lifecycle.deadline_ms() / 1000;
+    const u64 deadline = arch::frequency() * lifecycle.deadline_ms() / 1000;
     log::line("fault: handover {}: {}, CPU {} at step {}", handover, name_of(fault.kind), self,
               step);
     switch (fault.kind) {
     case FaultKind::lost:
         for (;;) {
-            machine.wait(Machine::never); // there it still stops for another CPU's panic
+            arch::wait(arch::never); // there it still stops for another CPU's panic
         }
     case FaultKind::late:
-        sleep_for(machine, fault.us ? machine.frequency() * *fault.us / 1'000'000 : deadline / 4);
+        sleep_for(fault.us ? arch::frequency() * *fault.us / 1'000'000 : deadline / 4);
         break;
     case FaultKind::overdue:
-        sleep_for(machine, 2 * deadline);
+        sleep_for(2 * deadline);
         break;
     case FaultKind::kick:
-        machine.kick_all_others();
-        machine.kick(boot_cpu);
+        arch::kick_others(vcpu);
+        arch::kick(boot);
         break;
     }
     log::line("fault: handover {}: CPU {} goes on at step {}", handover, self, step);

@@ -17,14 +17,14 @@ bool faults_are_planned();
 
 /// The fault that the plan has for this CPU in this handover at `row` of the table, if any. Does
 /// not return if that loses the CPU.
-void suffer_fault(Machine& machine, usize row);
+void suffer_fault(Vcpu& vcpu, usize row);
 
 namespace detail {
 
 template <const auto& steps, usize row>
-void faulty_step(Machine& machine) {
-    suffer_fault(machine, row);
-    steps[row].teardown(machine);
+void faulty_step(Vcpu& vcpu) {
+    suffer_fault(vcpu, row);
+    steps[row].teardown(vcpu);
 }
 
 template <const auto& steps, usize... rows>

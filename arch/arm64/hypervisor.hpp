@@ -3,7 +3,6 @@
 
 #include "arch/arm64/dsu/clusters.hpp"
 #include "arch/arm64/gic/vgic.hpp"
-#include "arch/arm64/lifecycle_machine.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
 #include "arch/arm64/mmu/stage2.hpp"
 #include "arch/arm64/percpu.hpp"
@@ -31,8 +30,7 @@ struct Hypervisor {
     BumpAllocator pool;
     std::optional<Stage1> map;
     std::span<PerCpu> cpus;
-    std::span<Lifecycle::Cpu> lifecycle_cpus;
-    LifecycleMachine machine;
+    std::span<Vcpu> vcpus;
     /// By slot. A root that a lost CPU still has loaded is never used again: a spare takes its
     /// place, as often as there is one.
     static constexpr usize lost_cpu_budget = 4;
@@ -61,6 +59,9 @@ struct Hypervisor {
 alignas(Hypervisor) extern std::byte hypervisor_storage[sizeof(Hypervisor)];
 /// Inline: every exit asks for it.
 inline Hypervisor& hypervisor() { return *reinterpret_cast<Hypervisor*>(hypervisor_storage); }
+
+/// The CPU that a vCPU is pinned to.
+inline PerCpu& cpu_of(const Vcpu& vcpu) { return hypervisor().cpus[index(vcpu.cpu)]; }
 
 /// This CPU's next guest runs on this root (Stage2::load), and others know that it has it loaded.
 void load_root(const Stage2& root);

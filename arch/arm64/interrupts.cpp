@@ -14,7 +14,7 @@ void take_interrupts() {
         write_raw<CNTHP_CTL_EL2>(0);
         isb(); // Its line is low before the interrupt can be signalled again.
         vgic.timer_done(self.vgic);
-        hypervisor().vm.on_alarm();
+        self.vcpu->vm->on_alarm();
     }
     if (came.kick) {
         self.kicked = true;
@@ -31,7 +31,7 @@ void answer_kicks() {
     }
     self.kicked = false;
     Hypervisor& baton = hypervisor();
-    baton.vm.answer_kick();
+    self.vcpu->vm->answer_kick();
     baton.vgic.flush(self.vgic);
 }
 

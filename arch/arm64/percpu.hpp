@@ -8,6 +8,7 @@
 #include "arch/arm64/guest_frame.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
 #include "arch/arm64/registers.hpp"
+#include "hyp/lifecycle/vcpu.hpp"
 #include "hyp/types.hpp"
 
 #include <atomic>
@@ -28,6 +29,7 @@ struct alignas(64) PerCpu {
     El2Controls el2_controls{};
 
     CpuId id{};
+    Vcpu* vcpu = nullptr; ///< that is pinned to it
     u64 mpidr = 0;
     std::atomic<bool> running{false}; ///< it came up
     /// The last handover since which its redistributor has held nothing of an older kernel.

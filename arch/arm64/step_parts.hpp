@@ -40,7 +40,7 @@ consteval bool is_kept(std::string_view step, std::string_view part) {
 
 /// Undoes the parts of a step in their order: what its row of the table refers to.
 template <const auto& step>
-void undo(Machine&) {
+void undo(Vcpu&) {
     [&]<usize... n>(std::index_sequence<n...>) {
         const auto one = [&]<usize i>() {
             if constexpr (is_kept(step.step, step.parts[i].name)) {

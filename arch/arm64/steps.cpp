@@ -19,7 +19,7 @@ namespace {
 /// it goes back to the GIC, for the guest may have routed it to a CPU that stays.
 void empty_list_registers() {
     Hypervisor& baton = hypervisor();
-    if (baton.vm.lifecycle().handover_wanted()) {
+    if (this_cpu().vcpu->vm->lifecycle().handover_wanted()) {
         baton.vgic.drop_interrupts(this_cpu().vgic);
     } else {
         baton.vgic.release_interrupts(this_cpu().vgic);
@@ -32,10 +32,10 @@ void close_interface() { hypervisor().vgic.close_interface(this_cpu().vgic); }
 void disable_lpis() {
     Hypervisor& baton = hypervisor();
     PerCpu& self = this_cpu();
-    if (!baton.vm.lifecycle().handover_wanted()) {
+    if (!this_cpu().vcpu->vm->lifecycle().handover_wanted()) {
         baton.vgic.hand_over_lpis(self.vgic);
     } else {
-        (void)baton.vgic.disable_lpis(self.vgic); // if they stay on: machine::memory_in_use
+        (void)baton.vgic.disable_lpis(self.vgic); // if they stay on: arch::memory_in_use
     }
 }
 
@@ -80,13 +80,13 @@ void stop_dma() {
     }
 }
 
-void switch_memory() { hypervisor().vm.switch_to_staged_image(); }
+void switch_memory() { this_cpu().vcpu->vm->switch_to_staged_image(); }
 
 void refuse_1_of_n() { hypervisor().vgic.refuse_1_of_n(this_cpu().vgic); }
 void reset_redistributor() {
     Hypervisor& baton = hypervisor();
     PerCpu& self = this_cpu();
-    self.clean_since = baton.vm.lifecycle().taken_down();
+    self.clean_since = this_cpu().vcpu->vm->lifecycle().taken_down();
     if (!baton.vgic.reset_own_interrupts(self.vgic)) {
         log::line("warning: CPU {}: the Redistributor did not take its reset in time", self.id);
     }
@@ -176,13 +176,13 @@ static_assert(well_formed(table));
 std::span<const Step> guest_kexec_steps() { return table; }
 std::span<const Step> guest_kexec_steps_with_faults() { return with_faults<table>; }
 
-void clean_core(Machine& machine) {
-    undo<timers>(machine);
-    undo<trace>(machine);
-    undo<mmu>(machine);
-    undo<pmu>(machine);
-    undo<debug>(machine);
-    undo<el1>(machine);
+void clean_core(Vcpu& vcpu) {
+    undo<timers>(vcpu);
+    undo<trace>(vcpu);
+    undo<mmu>(vcpu);
+    undo<pmu>(vcpu);
+    undo<debug>(vcpu);
+    undo<el1>(vcpu);
 }
 
 } // namespace baton::arm64

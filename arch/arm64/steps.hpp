@@ -12,6 +12,6 @@ std::span<const Step> guest_kexec_steps_with_faults();
 
 /// The steps that undo what a guest can leave in a core itself, for one that comes up: its
 /// registers are UNKNOWN.
-void clean_core(Machine& machine);
+void clean_core(Vcpu& vcpu);
 
 } // namespace baton::arm64

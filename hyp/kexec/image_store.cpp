@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/kexec/image_store.hpp"
 
-#include "hyp/machine.hpp"
+#include "hyp/arch.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -10,15 +10,15 @@ namespace baton {
 namespace {
 
 std::span<std::byte> bytes_of(PhysRange range) {
-    return {machine::bytes(range.begin), static_cast<usize>(range.size)};
+    return {arch::bytes(range.begin), static_cast<usize>(range.size)};
 }
 
 std::span<const std::byte> header_of(PhysRange file) {
-    return {machine::bytes(file.begin), std::min<usize>(file.size, image_header_size)};
+    return {arch::bytes(file.begin), std::min<usize>(file.size, image_header_size)};
 }
 
 void copy(PhysRange to, PhysRange from) {
-    std::memcpy(machine::bytes(to.begin), machine::bytes(from.begin), from.size);
+    std::memcpy(arch::bytes(to.begin), arch::bytes(from.begin), from.size);
 }
 
 } // namespace
@@ -76,10 +76,10 @@ Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slo
         return std::unexpected(place.error());
     }
     copy(place->kernel, {image.kernel.begin, info->file_size});
-    machine::publish_bytes(place->kernel);
+    arch::publish_bytes(place->kernel);
     if (image.ramdisk) {
         copy(*place->initrd, *image.ramdisk);
-        machine::publish_bytes(*place->initrd);
+        arch::publish_bytes(*place->initrd);
     }
     return finish({.id = new_id(),
                    .size = info->file_size + initrd_size + image.bootargs.size(),
@@ -106,11 +106,11 @@ Result<StagedImage> ImageStore::finish(const Content& content, u32 slot) {
     if (!described) {
         return std::unexpected(described.error());
     }
-    for (const CpuId cpu : excluded_) {
+    for (const VcpuId cpu : excluded_) {
         disable_cpu(staged, cpu);
     }
     tell_of_use(staged);
-    machine::publish_instructions();
+    arch::publish_instructions();
     return staged;
 }
 
@@ -135,8 +135,9 @@ Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged)
         !built) {
         return built;
     }
-    machine::publish_bytes({room.begin, staged.dtb_fields.size});
-    const bool mapped = machine::prepare_memory(staged.slot, {memory->begin(), memory->end()});
+    arch::publish_bytes({room.begin, staged.dtb_fields.size});
+    const bool mapped =
+        arch::prepare_memory(setup_.vm, staged.slot, {memory->begin(), memory->end()});
     return mapped ? Result<>{} : std::unexpected(Error::no_room);
 }
 
@@ -174,8 +175,9 @@ Result<> ImageStore::describe_machine(const Content& content, StagedImage& stage
     staged.fallback = {.dtb = to_guest(rest.begin),
                        .size = fields.size,
                        .shift = fields.cpu_status[0] - staged.dtb_fields.cpu_status[0]};
-    machine::publish_bytes({room.begin, first_size + fields.size});
-    return machine::prepare_memory(staged.slot, {}) ? Result<>{} : std::unexpected(Error::no_room);
+    arch::publish_bytes({room.begin, first_size + fields.size});
+    return arch::prepare_memory(setup_.vm, staged.slot, {}) ? Result<>{}
+                                                            : std::unexpected(Error::no_room);
 }
 
 void ImageStore::set_staged(const StagedImage& image) {
@@ -197,7 +199,7 @@ namespace {
 template <class F>
 void patch(PhysRange dtb, u32 shift, F f) {
     const u32 offset = f(bytes_of(dtb), shift);
-    machine::publish_bytes({dtb.begin + offset, reservation_size});
+    arch::publish_bytes({dtb.begin + offset, reservation_size});
 }
 PhysRange first_dtb(const StagedImage& image) {
     return {to_phys(image.dtb), image.dtb_fields.size};
@@ -212,7 +214,7 @@ void patch_each(const StagedImage& image, F f) {
 
 } // namespace
 
-void ImageStore::disable_cpu(const StagedImage& image, CpuId cpu) {
+void ImageStore::disable_cpu(const StagedImage& image, VcpuId cpu) {
     const auto& fallback = image.fallback;
     const PhysRange dtb =
         fallback ? PhysRange{to_phys(fallback->dtb), fallback->size} : first_dtb(image);

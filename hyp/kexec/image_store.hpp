@@ -52,6 +52,7 @@ struct SpinTable {
 class ImageStore {
   public:
     struct Setup {
+        VmId vm{};
         const Platform* platform;
         std::span<const std::byte> firmware_dtb; ///< pristine copy
         MemoryLayout layout;
@@ -103,8 +104,8 @@ class ImageStore {
 
     bool can_rotate() const { return setup_.rotate && setup_.platform->boot_images.size() > 1; }
 
-    /// This CPU is no CPU of any kernel staged from now on: it never came up, or it is lost.
-    void exclude(CpuId cpu) { (void)excluded_.push(cpu); }
+    /// This vCPU is none of any kernel staged from now on: it never came up, or it is lost.
+    void exclude(VcpuId cpu) { (void)excluded_.push(cpu); }
     bool excludes_any() const { return !excluded_.empty(); }
 
     /// The GIC goes on using this memory: no image is put there, and every kernel's DTB reserves it
@@ -118,7 +119,7 @@ class ImageStore {
     // --- for all ---------------------------------------------------------------------------------
 
     /// Marks a CPU as broken in a staged image's DTB (host: in the fallback), in place.
-    static void disable_cpu(const StagedImage& image, CpuId cpu);
+    static void disable_cpu(const StagedImage& image, VcpuId cpu);
 
     u32 running_slot() const { return running_slot_; }
     u32 spare_slot() const { return 1 - running_slot_; }
@@ -146,7 +147,7 @@ class ImageStore {
     Setup setup_{};
     SeedSource seeds_;
     StaticVector<PhysRange, 16> kept_;
-    StaticVector<CpuId, max_cpus> excluded_;
+    StaticVector<VcpuId, max_cpus> excluded_;
     StaticVector<PhysRange, tables_per_cpu * max_cpus> in_use_;
     std::atomic<bool> claimed_{false};
     std::array<StagedImage, 2> by_slot_{}; ///< the running kernel's, and what is staged

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/kexec/load.hpp"
 
+#include "hyp/arch.hpp"
 #include "hyp/kexec/stopwatch.hpp"
-#include "hyp/machine.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -99,7 +99,7 @@ Result<> Load::place_kernel(PhysRange chunk) {
     }
     std::array<std::byte, image_header_size> bytes{};
     const std::span header{bytes.data(), std::min<usize>(chunk.size, bytes.size())};
-    std::memcpy(header.data(), machine::bytes(chunk.begin), header.size());
+    std::memcpy(header.data(), arch::bytes(chunk.begin), header.size());
     needed_ = size_limit; // if it is the header that is beyond all measure
     const auto info = parse_image(header, file_size, store_.granules());
     if (!info) {
@@ -117,31 +117,31 @@ Result<> Load::place_kernel(PhysRange chunk) {
     unpublished_ = PhysRange::between(place->kernel.begin + file_size, place->kernel.end());
 
     const PhysRange placed{place->kernel.begin, header.size()};
-    std::memcpy(machine::bytes(placed.begin), header.data(), header.size());
+    std::memcpy(arch::bytes(placed.begin), header.data(), header.size());
     digest_.update(header);
-    machine::publish_bytes(placed);
+    arch::publish_bytes(placed);
     take(placed.end(), PhysRange::between(chunk.begin + placed.size, chunk.end()));
     return {};
 }
 
 /// The copy is what is digested, for the original may change meanwhile.
 void Load::take(PhysAddr to, PhysRange from) {
-    std::byte* copy = machine::bytes(to);
+    std::byte* copy = arch::bytes(to);
     {
-        const Stopwatch watch{clock_, progress_.copying};
-        std::memcpy(copy, machine::bytes(from.begin), from.size);
+        const Stopwatch watch{progress_.copying};
+        std::memcpy(copy, arch::bytes(from.begin), from.size);
     }
     {
-        const Stopwatch watch{clock_, progress_.digesting};
+        const Stopwatch watch{progress_.digesting};
         digest_.update({copy, static_cast<usize>(from.size)});
     }
-    const Stopwatch watch{clock_, progress_.cleaning};
-    machine::publish_bytes({to, from.size});
+    const Stopwatch watch{progress_.cleaning};
+    arch::publish_bytes({to, from.size});
 }
 
 Result<> Load::take_text(std::span<char> to, PhysRange chunk) {
     const std::span<char> text = to.first(static_cast<usize>(chunk.size));
-    std::memcpy(text.data(), machine::bytes(chunk.begin), text.size());
+    std::memcpy(text.data(), arch::bytes(chunk.begin), text.size());
     if (std::memchr(text.data(), 0, text.size()) != nullptr) {
         return std::unexpected(Error::bad_command_line);
     }

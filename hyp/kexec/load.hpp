@@ -4,7 +4,6 @@
 #include "hyp/crypto/sha256.hpp"
 #include "hyp/kexec/image_store.hpp"
 #include "hyp/kexec/pieces.hpp"
-#include "hyp/lifecycle/machine.hpp"
 #include "hyp/static_vector.hpp"
 
 #include <array>
@@ -45,7 +44,7 @@ class Load {
         u64 cleaning = 0;
     };
 
-    Load(ImageStore& store, const Machine& clock) : store_{store}, clock_{clock} {}
+    explicit Load(ImageStore& store) : store_{store} {}
 
     /// Begins a load and drops the staged image.
     /// @return the load's id
@@ -100,7 +99,6 @@ class Load {
     void forget();
 
     ImageStore& store_;
-    const Machine& clock_;
 
     Progress progress_{}; ///< State::none: of the last load
     StaticVector<Part, max_pieces> parts_;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //
 // The end of a load: sealed and staged, or dropped.
+#include "hyp/arch.hpp"
 #include "hyp/kexec/load.hpp"
 #include "hyp/kexec/stopwatch.hpp"
-#include "hyp/machine.hpp"
 
 #include <algorithm>
 
@@ -26,8 +26,8 @@ Result<u64> Load::seal(u64 id, const Seal& request) {
     }
     const PhysRange now{unpublished_.begin, std::min(unpublished_.size, publish_at_once)};
     {
-        const Stopwatch watch{clock_, progress_.cleaning};
-        machine::publish_bytes(now);
+        const Stopwatch watch{progress_.cleaning};
+        arch::publish_bytes(now);
     }
     unpublished_ = PhysRange::between(now.end(), unpublished_.end());
     return unpublished_.empty() ? stage() : unpublished_.size;

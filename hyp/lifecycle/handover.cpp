@@ -16,27 +16,28 @@
 //
 // In the serial walk the boot CPU tells one AP after another and waits for each.
 
+#include "hyp/arch.hpp"
 #include "hyp/lifecycle/lifecycle.hpp"
 #include "hyp/lifecycle/marks.hpp"
 
 namespace baton {
 
 Next Lifecycle::exec() {
-    Cpu& self = me();
+    Vcpu& self = me();
     const u64 epoch = own_epoch();
     const u64 handover = epoch + 1;
-    const u64 began = machine_.now();
+    const u64 began = arch::now();
     if (gate_.close(epoch) != Gate::Passage::granted) {
         return join(); // another CPU was first: this one is an AP of its handover
     }
     lost_.clear();
-    phases_.start(id(self), gate_.load().count, began);
+    phases_.start(self.id, gate_.load().count, began);
     self.trace.start(handover, began, steps_.size());
     lead(self, handover);
     return Next::enter;
 }
 
-void Lifecycle::lead(Cpu& self, u64 handover) {
+void Lifecycle::lead(Vcpu& self, u64 handover) {
     // Phase 1, drain: every CPU out of the guest, all at once.
     tell_aps(handover, Stage::drain);
     reach(phases_.kicked);
@@ -48,7 +49,7 @@ void Lifecycle::lead(Cpu& self, u64 handover) {
     // still undo what follows.
     if (!lost_.empty()) {
         await_writes();
-        machine_.fence_lost({lost_.begin(), lost_.size()});
+        arch::fence_lost(self, {lost_.begin(), lost_.size()});
     }
     run(self, Stage::gather);
     reach(phases_.switched);
@@ -64,8 +65,8 @@ void Lifecycle::lead(Cpu& self, u64 handover) {
     gate_.open(handover);
 }
 
-void Lifecycle::follow(Cpu& self, u64 handover) {
-    self.trace.start(handover, machine_.now(), steps_.size());
+void Lifecycle::follow(Vcpu& self, u64 handover) {
+    self.trace.start(handover, arch::now(), steps_.size());
 
     // Phase 1, drain.
     await_order(self, handover, Stage::drain);
@@ -73,10 +74,10 @@ void Lifecycle::follow(Cpu& self, u64 handover) {
     if (!leave_guest(self)) {
         return; // lost: the boot CPU has gone on without this CPU, and so must everyone
     }
-    self.trace.arrived.set(machine_.now());
+    self.trace.arrived.set(arch::now());
     marks::arrival_sent();
     if (gate_.arrive(handover) || serial_) {
-        machine_.kick(boot_cpu());
+        arch::kick(boot_vcpu());
     }
 
     // Phase 2 is the boot CPU's.
@@ -84,16 +85,16 @@ void Lifecycle::follow(Cpu& self, u64 handover) {
     // Phase 3, take down.
     await_order(self, handover, Stage::take_down);
     run(self, Stage::take_down);
-    self.trace.dead.set(machine_.now());
+    self.trace.dead.set(arch::now());
     marks::arrival_sent();
     become_idle_dead(self);
     if (serial_) {
-        machine_.kick(boot_cpu());
+        arch::kick(boot_vcpu());
     }
 }
 
 Next Lifecycle::join() {
-    Cpu& self = me();
+    Vcpu& self = me();
     if (!handover_wanted()) {
         return Next::resume;
     }
@@ -102,16 +103,16 @@ Next Lifecycle::join() {
 }
 
 void Lifecycle::reach(Stamp& milestone) {
-    milestone.set(machine_.now());
+    milestone.set(arch::now());
     marks::phase();
 }
 
-void Lifecycle::run(Cpu& self, Stage stage) {
+void Lifecycle::run(Vcpu& self, Stage stage) {
     for (usize row = 0; row < steps_.size(); row++) {
         if (steps_[row].stage == stage) {
-            self.trace.steps[row].begin.set(machine_.now());
-            steps_[row].teardown(machine_);
-            self.trace.steps[row].end.set(machine_.now());
+            self.trace.steps[row].begin.set(arch::now());
+            steps_[row].teardown(self);
+            self.trace.steps[row].end.set(arch::now());
             marks::step();
         }
     }

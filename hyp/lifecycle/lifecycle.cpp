@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/lifecycle/lifecycle.hpp"
 
+#include "hyp/arch.hpp"
+
 namespace baton {
 namespace {
 
@@ -11,58 +13,57 @@ constexpr u64 poll_us = 50;
 
 } // namespace
 
-Lifecycle::Lifecycle(Machine& machine, std::span<const Step> steps, std::span<Cpu> cpus,
-                     CpuId first, Config config)
-    : machine_{machine}, steps_{steps}, cpus_{cpus},
-      fallback_{config.serial ? nullptr : first_unsafe(steps)},
+Lifecycle::Lifecycle(std::span<const Step> steps, std::span<Vcpu> vcpus, VcpuId first,
+                     Config config)
+    : steps_{steps}, vcpus_{vcpus}, fallback_{config.serial ? nullptr : first_unsafe(steps)},
       serial_{config.serial || fallback_ != nullptr},
-      deadline_{machine.frequency() * config.deadline_ms / 1000},
-      patience_{machine.frequency() * patience_ms / 1000 + deadline_ * cpus.size()},
-      poll_{machine.frequency() * poll_us / 1'000'000} {
+      deadline_{arch::frequency() * config.deadline_ms / 1000},
+      patience_{arch::frequency() * patience_ms / 1000 + deadline_ * vcpus.size()},
+      poll_{arch::frequency() * poll_us / 1'000'000} {
     // Relaxed: no other CPU knows of the engine yet.
-    cpus_[index(first)].standing.store({.epoch = 0, .state = State::online},
-                                       std::memory_order_relaxed);
+    vcpus_[index(first)].standing.store({.epoch = 0, .state = State::online},
+                                        std::memory_order_relaxed);
 }
 
-std::optional<CpuId> Lifecycle::unsettled() const {
+std::optional<VcpuId> Lifecycle::unsettled() const {
     const u64 epoch = gate_.load().epoch;
-    for (const Cpu& cpu : cpus_) {
+    for (const Vcpu& cpu : vcpus_) {
         const Standing standing =
             cpu.standing.load(std::memory_order_acquire); // its steps are done
         if (leaves_kernel_before(epoch, standing)) {
-            return id(cpu);
+            return cpu.id;
         }
     }
     return std::nullopt;
 }
 
-Result<std::span<const CpuId>> Lifecycle::settle() {
+Result<std::span<const VcpuId>> Lifecycle::settle() {
     const u64 epoch = own_epoch();
     given_up_.clear();
     bool wanted = false;
     const auto settled = [&] { return (wanted = handover_wanted()) || !unsettled(); };
     if (!wait_until(settled, in(deadline_), poll_)) {
-        for (Cpu& cpu : cpus_) {
+        for (Vcpu& cpu : vcpus_) {
             give_up(cpu, epoch);
         }
     }
     if (wanted) {
         return std::unexpected{Error::busy};
     }
-    return std::span<const CpuId>{given_up_.data(), given_up_.size()};
+    return std::span<const VcpuId>{given_up_.data(), given_up_.size()};
 }
 
 /// The settling CPU's half of a race; `become_idle_dead` or `leave_guest` is the other's. A CPU
 /// that is leaving the kernel of `epoch`, by CPU_OFF or in a handover that has begun meanwhile, is
 /// none of its business.
-void Lifecycle::give_up(Cpu& cpu, u64 epoch) {
+void Lifecycle::give_up(Vcpu& cpu, u64 epoch) {
     // Acquire, here and below: one that has made it after all has done its steps.
     Standing seen = cpu.standing.load(std::memory_order_acquire);
     while (leaves_kernel_before(epoch, seen)) {
         if (cpu.standing.compare_exchange_weak(seen, {.epoch = seen.epoch, .state = State::lost},
                                                std::memory_order_acquire)) {
             cpu.lost_in.store(epoch, std::memory_order_relaxed); // for reports only
-            static_cast<void>(given_up_.push(id(cpu)));          // it has room for every CPU
+            static_cast<void>(given_up_.push(cpu.id));           // it has room for every CPU
             return;
         }
     }

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "hyp/address.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/lifecycle/gate.hpp"
-#include "hyp/lifecycle/machine.hpp"
 #include "hyp/lifecycle/report.hpp"
 #include "hyp/lifecycle/state.hpp"
 #include "hyp/lifecycle/step.hpp"
-#include "hyp/lifecycle/trace.hpp"
+#include "hyp/lifecycle/vcpu.hpp"
 #include "hyp/result.hpp"
 #include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
@@ -18,12 +18,6 @@
 
 namespace baton {
 
-/// Where a CPU begins to run its guest.
-struct Start {
-    GuestAddr entry;
-    u64 argument = 0;
-};
-
 /// What the caller does when the engine returns.
 enum class Next {
     resume, ///< go on with the guest
@@ -33,24 +27,13 @@ enum class Next {
 
 /// The lifecycle of one VM's CPUs: CPU_ON, CPU_OFF, and the handover from one kernel to the next.
 ///
-/// Every function acts for the CPU that calls it (Machine::self), in EL2, with its interrupts
-/// masked. "Online" below means a CPU that came back from `take_start`, or the first one.
+/// Every function acts for the CPU that calls it (arch::self), in the hypervisor, with its
+/// interrupts masked. "Online" below means a CPU that came back from `take_start`, or the first
+/// one.
 ///
 /// The protocol is checked as tests/model/handover.pml; its names are the names here.
 class Lifecycle {
   public:
-    /// What belongs to one CPU. In cache lines of its own: others touch it only to start it, to
-    /// look at its state, or in the serial walk.
-    struct alignas(128) Cpu {
-        std::atomic<Standing> standing{{.epoch = 0, .state = State::idle_dead}};
-        /// Where it was started. Whoever claimed the CPU may write it, then the CPU itself.
-        Start start{};
-        std::atomic<u64> told{0};        ///< serial walk: the last order to this AP
-        std::atomic<u64> lost_in{0};     ///< the handover that lost it; 0: none
-        std::atomic<bool> writes{false}; ///< begin_write
-        CpuTrace trace;
-    };
-
     struct Config {
         /// Take APs down one after another even where all steps are parallel-safe.
         bool serial = false;
@@ -59,10 +42,9 @@ class Lifecycle {
     };
 
     /// @param steps the table, well_formed; it outlives the engine
-    /// @param cpus one per CPU of the VM, indexed by CpuId, as they were constructed
+    /// @param vcpus all of the VM, indexed by VcpuId; their standing as it was constructed
     /// @param first the CPU that is online from the start; all others are idle_dead
-    Lifecycle(Machine& machine, std::span<const Step> steps, std::span<Cpu> cpus, CpuId first,
-              Config config);
+    Lifecycle(std::span<const Step> steps, std::span<Vcpu> vcpus, VcpuId first, Config config);
 
     // --- power -----------------------------------------------------------------------------------
 
@@ -77,7 +59,7 @@ class Lifecycle {
 
     /// CPU_ON of `target`, called by an online CPU. Of several callers one succeeds. Waits for a
     /// target that is on its way to idle_dead.
-    CpuOn cpu_on(CpuId target, Start start);
+    CpuOn cpu_on(VcpuId target, Start start);
 
     /// CPU_OFF of the caller, an online CPU. Runs its drain and take_down steps.
     /// @return park: it is off. resume: denied, because the VM has no other CPU
@@ -89,8 +71,8 @@ class Lifecycle {
     std::optional<Start> take_start();
 
     /// Any CPU, at any time; no more than a moment's truth.
-    State state(CpuId cpu) const {
-        return cpus_[index(cpu)].standing.load(std::memory_order_acquire).state;
+    State state(VcpuId cpu) const {
+        return vcpus_[index(cpu)].standing.load(std::memory_order_acquire).state;
     }
 
     // --- handover --------------------------------------------------------------------------------
@@ -125,9 +107,9 @@ class Lifecycle {
     /// on, but may go on with its steps at any time, so what it still holds of the last kernel is
     /// never used again. CPUs that were lost before are not waited for.
     /// @return those given up, valid until the next call. busy: call `join`
-    Result<std::span<const CpuId>> settle();
+    Result<std::span<const VcpuId>> settle();
     /// The first CPU that is still on its way out of an earlier kernel.
-    std::optional<CpuId> unsettled() const;
+    std::optional<VcpuId> unsettled() const;
 
     /// The last handover whose third phase has begun. A CPU that was parked all along takes no part
     /// in it; what others left on it for the kernel before, it drops when this number grows.
@@ -140,64 +122,63 @@ class Lifecycle {
     std::optional<Report> report() const;
 
     /// True if `cpu` was lost in handover `handover` (a Report's number).
-    bool lost_in(CpuId cpu, u64 handover) const {
-        return cpus_[index(cpu)].lost_in.load(std::memory_order_relaxed) == handover;
+    bool lost_in(VcpuId cpu, u64 handover) const {
+        return vcpus_[index(cpu)].lost_in.load(std::memory_order_relaxed) == handover;
     }
     /// The APs that the handover just led has lost, for its boot CPU after `exec`.
-    std::span<const CpuId> lost() const { return {lost_.data(), lost_.size()}; }
-    const CpuTrace& trace(CpuId cpu) const { return cpus_[index(cpu)].trace; }
+    std::span<const VcpuId> lost() const { return {lost_.data(), lost_.size()}; }
+    const VcpuTrace& trace(VcpuId cpu) const { return vcpus_[index(cpu)].trace; }
     const PhaseTrace& phases() const { return phases_; }
+    std::span<Vcpu> vcpus() const { return vcpus_; }
     std::span<const Step> steps() const { return steps_; }
-    usize cpu_count() const { return cpus_.size(); }
-    u64 deadline_ms() const { return deadline_ * 1000 / machine_.frequency(); }
+    usize cpu_count() const { return vcpus_.size(); }
+    u64 deadline_ms() const { return deadline_ * 1000 / arch::frequency(); }
 
   private:
-    Cpu& me() const { return cpus_[index(machine_.self())]; }
+    static Vcpu& me() { return arch::self(); }
     /// Others change only the state beside it.
     u64 own_epoch() const { return me().standing.load(std::memory_order_relaxed).epoch; }
-    CpuId id(const Cpu& cpu) const { return CpuId{static_cast<u32>(&cpu - cpus_.data())}; }
+    VcpuId boot_cpu() const { return VcpuId{phases_.boot_cpu.load(std::memory_order_relaxed)}; }
+    const Vcpu& boot_vcpu() const { return vcpus_[index(boot_cpu())]; }
 
-    CpuId boot_cpu() const { return CpuId{phases_.boot_cpu.load(std::memory_order_relaxed)}; }
-
-    CpuOn claim(Cpu& cpu, u64 epoch);
-    void give_up(Cpu& cpu, u64 epoch);
-    void add(Report& report, const Cpu& cpu) const;
+    CpuOn claim(Vcpu& cpu, u64 epoch);
+    void give_up(Vcpu& cpu, u64 epoch);
+    void add(Report& report, const Vcpu& cpu) const;
 
     // handover.cpp: the three phases.
-    void lead(Cpu& self, u64 handover);
-    void follow(Cpu& self, u64 handover);
-    void run(Cpu& self, Stage stage);
+    void lead(Vcpu& self, u64 handover);
+    void follow(Vcpu& self, u64 handover);
+    void run(Vcpu& self, Stage stage);
     void reach(Stamp& milestone);
 
     // rendezvous.cpp: the boot CPU's side, then an AP's.
     void tell_aps(u64 handover, Stage stage);
-    void await_aps(Cpu& self, u64 handover, Stage stage);
-    void await_ap(Cpu& ap, u64 handover, Stage stage);
-    void mark_lost(Cpu& ap, u64 handover);
+    void await_aps(Vcpu& self, u64 handover, Stage stage);
+    void await_ap(Vcpu& ap, u64 handover, Stage stage);
+    void mark_lost(Vcpu& ap, u64 handover);
     void await_writes();
-    void await_order(Cpu& self, u64 handover, Stage stage);
-    bool leave_guest(Cpu& self);
-    void become_idle_dead(Cpu& self);
+    void await_order(Vcpu& self, u64 handover, Stage stage);
+    bool leave_guest(Vcpu& self);
+    void become_idle_dead(Vcpu& self);
 
     /// Sleeps until `condition`, which each kick and each `poll` ticks make it look at again.
     /// @return false if the deadline came first
     template <class Condition>
-    bool wait_until(Condition condition, u64 deadline, u64 poll = Machine::never) {
+    bool wait_until(Condition condition, u64 deadline, u64 poll = arch::never) {
         while (!condition()) {
-            const u64 now = machine_.now();
+            const u64 now = arch::now();
             if (now >= deadline) {
                 return false;
             }
-            machine_.wait(poll < deadline - now ? now + poll : deadline);
+            arch::wait(poll < deadline - now ? now + poll : deadline);
         }
         return true;
     }
     /// The moment `ticks` from now.
-    u64 in(u64 ticks) const { return machine_.now() + ticks; }
+    u64 in(u64 ticks) const { return arch::now() + ticks; }
 
-    Machine& machine_;
     const std::span<const Step> steps_;
-    const std::span<Cpu> cpus_;
+    const std::span<Vcpu> vcpus_;
     const Step* const fallback_; ///< the row that forbids the parallel walk, where that is wanted
     const bool serial_;
     const u64 deadline_; ///< ticks: for an AP to leave the guest, for a CPU on its way down
@@ -208,10 +189,10 @@ class Lifecycle {
     /// Parallel walk: the last order to all APs.
     alignas(128) std::atomic<u64> told_all_{0};
     /// Of the handover in hand; only its boot CPU touches it.
-    StaticVector<CpuId, max_cpus> lost_;
+    StaticVector<VcpuId, max_cpus> lost_;
     PhaseTrace phases_;
     /// By the last `settle`; only its caller touches it.
-    StaticVector<CpuId, max_cpus> given_up_;
+    StaticVector<VcpuId, max_cpus> given_up_;
 };
 
 } // namespace baton

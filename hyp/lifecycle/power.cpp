@@ -2,13 +2,14 @@
 //
 // CPU_ON and CPU_OFF. A handover may begin at any point of either; the gate says who was first.
 
+#include "hyp/arch.hpp"
 #include "hyp/lifecycle/lifecycle.hpp"
 
 namespace baton {
 
-Lifecycle::CpuOn Lifecycle::cpu_on(CpuId target, Start start) {
+Lifecycle::CpuOn Lifecycle::cpu_on(VcpuId target, Start start) {
     const u64 epoch = own_epoch();
-    Cpu& cpu = cpus_[index(target)];
+    Vcpu& cpu = vcpus_[index(target)];
     if (const CpuOn answer = claim(cpu, epoch); answer != CpuOn::success) {
         return answer;
     }
@@ -30,12 +31,12 @@ Lifecycle::CpuOn Lifecycle::cpu_on(CpuId target, Start start) {
                                               std::memory_order_relaxed)) {
         return CpuOn::lost;
     }
-    machine_.kick(target);
+    arch::kick(cpu);
     return CpuOn::success;
 }
 
 /// Of several callers one gets the target. A state that ends by itself is waited out.
-Lifecycle::CpuOn Lifecycle::claim(Cpu& cpu, u64 epoch) {
+Lifecycle::CpuOn Lifecycle::claim(Vcpu& cpu, u64 epoch) {
     const u64 deadline = in(deadline_);
     for (;;) {
         if (join() == Next::park) { // asked again each time: the wait below takes kicks
@@ -55,15 +56,15 @@ Lifecycle::CpuOn Lifecycle::claim(Cpu& cpu, u64 epoch) {
                    : seen.state == State::on_pending ? CpuOn::on_pending
                                                      : CpuOn::lost;
         }
-        if (machine_.now() >= deadline) {
+        if (arch::now() >= deadline) {
             return CpuOn::timed_out;
         }
-        machine_.wait(in(poll_)); // nobody kicks this CPU when the state ends
+        arch::wait(in(poll_)); // nobody kicks this CPU when the state ends
     }
 }
 
 std::optional<Start> Lifecycle::take_start() {
-    Cpu& self = me();
+    Vcpu& self = me();
     Standing seen = self.standing.load(std::memory_order_acquire); // start belongs to it
     if (seen.state != State::on_pending || join() == Next::park) {
         return std::nullopt;
@@ -77,7 +78,7 @@ std::optional<Start> Lifecycle::take_start() {
 }
 
 Next Lifecycle::cpu_off() {
-    Cpu& self = me();
+    Vcpu& self = me();
     switch (gate_.remove(own_epoch())) {
     case Gate::Passage::last:
         return Next::resume;
@@ -89,7 +90,7 @@ Next Lifecycle::cpu_off() {
     if (leave_guest(self)) {
         for (const Step& step : steps_) {
             if (step.stage != Stage::gather) {
-                step.teardown(machine_);
+                step.teardown(self);
             }
         }
         become_idle_dead(self);

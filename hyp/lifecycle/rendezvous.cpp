@@ -24,7 +24,7 @@ void Lifecycle::tell_aps(u64 handover, Stage stage) {
         marks::order_sent();
         // Release: the order brings the boot CPU's name; that of phase 3 brings phase 2 as well.
         told_all_.store(order(handover, stage), std::memory_order_release);
-        machine_.kick_all_others();
+        arch::kick_others(arch::self());
     }
 }
 
@@ -38,9 +38,9 @@ u64 Lifecycle::taken_down() const {
 /// The parallel walk waits for all APs at the barrier, and after phase 3 for none. The serial walk
 /// tells each AP and waits for it before it turns to the next. An AP that is not out of the guest
 /// at the deadline is lost.
-void Lifecycle::await_aps(Cpu& self, u64 handover, Stage stage) {
+void Lifecycle::await_aps(Vcpu& self, u64 handover, Stage stage) {
     if (serial_) {
-        for (Cpu& ap : cpus_) {
+        for (Vcpu& ap : vcpus_) {
             if (&ap != &self) {
                 await_ap(ap, handover, stage);
             }
@@ -49,7 +49,7 @@ void Lifecycle::await_aps(Cpu& self, u64 handover, Stage stage) {
         const auto all_arrived = [this] { return gate_.load().count == 1; };
         marks::wait();
         if (!wait_until(all_arrived, in(deadline_))) {
-            for (Cpu& ap : cpus_) {
+            for (Vcpu& ap : vcpus_) {
                 if (&ap != &self) {
                     mark_lost(ap, handover);
                 }
@@ -61,7 +61,7 @@ void Lifecycle::await_aps(Cpu& self, u64 handover, Stage stage) {
 
 /// The serial walk's turn of one AP. It looks again every now and then: a CPU_ON that is taken back
 /// and a CPU_OFF kick nobody.
-void Lifecycle::await_ap(Cpu& ap, u64 handover, Stage stage) {
+void Lifecycle::await_ap(Vcpu& ap, u64 handover, Stage stage) {
     const auto stage_is_over = [&ap, stage] {
         // Acquire: its steps are done.
         const State state = ap.standing.load(std::memory_order_acquire).state;
@@ -72,7 +72,7 @@ void Lifecycle::await_ap(Cpu& ap, u64 handover, Stage stage) {
     }
     marks::order_sent();
     ap.told.store(order(handover, stage), std::memory_order_release); // as in tell_aps
-    machine_.kick(id(ap));
+    arch::kick(ap);
     marks::wait();
     if (!wait_until(stage_is_over, in(deadline_), poll_) && stage == Stage::drain) {
         mark_lost(ap, handover);
@@ -81,7 +81,7 @@ void Lifecycle::await_ap(Cpu& ap, u64 handover, Stage stage) {
 }
 
 /// The boot CPU's half of the race at the deadline; `leave_guest` is the AP's.
-void Lifecycle::mark_lost(Cpu& ap, u64 handover) {
+void Lifecycle::mark_lost(Vcpu& ap, u64 handover) {
     Standing seen = ap.standing.load(std::memory_order_relaxed); // the exchange below orders
     while (not_yet_out(seen.state)) {
         // Acquire-release: either the AP sees that it is lost, or this CPU sees it drained.
@@ -89,7 +89,7 @@ void Lifecycle::mark_lost(Cpu& ap, u64 handover) {
                                               std::memory_order_acq_rel,
                                               std::memory_order_acquire)) {
             ap.lost_in.store(handover, std::memory_order_relaxed); // for reports only
-            static_cast<void>(lost_.push(id(ap)));                 // it has room for every CPU
+            static_cast<void>(lost_.push(ap.id));                  // it has room for every CPU
             return;
         }
     }
@@ -114,15 +114,15 @@ void Lifecycle::end_write() { me().writes.store(false, std::memory_order_release
 void Lifecycle::await_writes() {
     std::atomic_thread_fence(std::memory_order_seq_cst); // behind the gate's closing: begin_write
     const auto none_writes = [this] {
-        return std::ranges::none_of(lost_, [this](CpuId ap) {
-            return cpus_[index(ap)].writes.load(std::memory_order_acquire); // it is in memory
+        return std::ranges::none_of(lost_, [this](VcpuId ap) {
+            return vcpus_[index(ap)].writes.load(std::memory_order_acquire); // it is in memory
         });
     };
     static_cast<void>(wait_until(none_writes, in(deadline_), poll_));
 }
 
 /// @return false for a CPU that is lost
-bool Lifecycle::leave_guest(Cpu& self) {
+bool Lifecycle::leave_guest(Vcpu& self) {
     // Own word: online, on_pending or lost.
     Standing seen = self.standing.load(std::memory_order_relaxed);
     // Release: who sees this CPU in teardown sees its drain steps done.
@@ -132,7 +132,7 @@ bool Lifecycle::leave_guest(Cpu& self) {
 }
 
 /// Nothing comes of it for a CPU that was given up: it stays lost.
-void Lifecycle::become_idle_dead(Cpu& self) {
+void Lifecycle::become_idle_dead(Vcpu& self) {
     Standing seen = self.standing.load(std::memory_order_relaxed); // own word: teardown or lost
     if (seen.state == State::teardown) {
         // Release: who starts this CPU again, or reuses the old kernel's memory, sees its steps
@@ -144,13 +144,13 @@ void Lifecycle::become_idle_dead(Cpu& self) {
 }
 
 /// An AP's wait. It has no way out: the boot CPU alone can say what comes next.
-void Lifecycle::await_order(Cpu& self, u64 handover, Stage stage) {
+void Lifecycle::await_order(Vcpu& self, u64 handover, Stage stage) {
     const std::atomic<u64>& told = serial_ ? self.told : told_all_;
     const u64 wanted = order(handover, stage);
     const auto is_told = [&] { return told.load(std::memory_order_acquire) >= wanted; };
     marks::wait();
     if (!wait_until(is_told, in(patience_))) {
-        machine_.abandoned_by(boot_cpu());
+        arch::abandoned_by(boot_vcpu());
     }
     marks::order_taken();
 }

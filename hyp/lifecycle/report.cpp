@@ -18,8 +18,8 @@ std::optional<Report> Lifecycle::report() const {
                   .take_down = phases_.taken_down.ticks() - phases_.switched.ticks(),
                   .enter = phases_.entered.ticks() - phases_.taken_down.ticks()};
 
-    for (const Cpu& cpu : cpus_) {
-        if (lost_in(id(cpu), handover)) {
+    for (const Vcpu& cpu : vcpus_) {
+        if (lost_in(cpu.id, handover)) {
             report.lost++;
         } else if (cpu.trace.epoch.load(std::memory_order_acquire) == handover) {
             add(report, cpu);
@@ -35,8 +35,8 @@ std::optional<Report> Lifecycle::report() const {
 }
 
 /// Adds what one CPU did.
-void Lifecycle::add(Report& report, const Cpu& cpu) const {
-    if (id(cpu) != report.boot_cpu && cpu.trace.dead.ticks() == 0) {
+void Lifecycle::add(Report& report, const Vcpu& cpu) const {
+    if (cpu.id != report.boot_cpu && cpu.trace.dead.ticks() == 0) {
         report.unfinished++;
     }
     for (usize row = 0; row < steps_.size(); row++) {
@@ -44,7 +44,7 @@ void Lifecycle::add(Report& report, const Cpu& cpu) const {
         const u64 end = cpu.trace.steps[row].end.ticks();
         if (end != 0 && end - begin >= report.slowest) {
             report.slowest = end - begin;
-            report.slowest_cpu = id(cpu);
+            report.slowest_cpu = cpu.id;
             report.slowest_step = &steps_[row];
         }
     }

@@ -7,7 +7,7 @@ namespace baton {
 
 struct Step;
 
-/// What a handover cost, computed after it. Times are in ticks of Machine::now().
+/// What a handover cost, computed after it. Times are in ticks of arch::now().
 struct Report {
     u64 handover = 0; ///< counted from 1 since boot; the gate's epoch
     bool serial = false;
@@ -16,7 +16,7 @@ struct Report {
 
     u32 cpus = 0; ///< taken along: the boot CPU, all APs, lost ones included
     u32 lost = 0; ///< missed the deadline; Lifecycle::lost_in names them
-    CpuId boot_cpu{};
+    VcpuId boot_cpu{};
 
     u64 drain = 0;     ///< exec to the barrier's end
     u64 gather = 0;    ///< to the memory switch
@@ -25,7 +25,7 @@ struct Report {
     u64 blackout() const { return drain + gather + take_down + enter; }
 
     /// The longest run of one step on one CPU; `slowest_step` is null if no step was timed.
-    CpuId slowest_cpu{};
+    VcpuId slowest_cpu{};
     const Step* slowest_step = nullptr;
     u64 slowest = 0;
 

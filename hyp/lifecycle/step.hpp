@@ -7,12 +7,12 @@
 
 namespace baton {
 
-class Machine;
+struct Vcpu;
 
 /// The three phases of a handover, in order.
 enum class Stage : u8 {
     drain,     ///< every CPU for itself: out of the guest
-    gather,    ///< the boot CPU alone: what the VM or the machine has once
+    gather,    ///< the boot CPU alone: what the VM has once
     take_down, ///< every CPU for itself: down to idle_dead
 };
 
@@ -21,7 +21,8 @@ enum class Stage : u8 {
 struct Step {
     const char* name;
     Stage stage;
-    void (*teardown)(Machine&);
+    /// In `gather` the boot CPU's vCPU, for its VM; else that of the CPU that runs it.
+    void (*teardown)(Vcpu&);
     /// False for a step that may not run on two CPUs at once. One such row makes the walk serial.
     bool parallel_safe;
 };

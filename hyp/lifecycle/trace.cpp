@@ -5,7 +5,7 @@
 
 namespace baton {
 
-void CpuTrace::start(u64 handover, u64 ticks, usize rows) {
+void VcpuTrace::start(u64 handover, u64 ticks, usize rows) {
     epoch.store(0, std::memory_order_relaxed); // no stamp below belongs to the old handover
     arrived.clear();
     dead.clear();
@@ -17,7 +17,7 @@ void CpuTrace::start(u64 handover, u64 ticks, usize rows) {
     epoch.store(handover, std::memory_order_release); // now they belong to this one
 }
 
-void PhaseTrace::start(CpuId boot, u32 count, u64 ticks) {
+void PhaseTrace::start(VcpuId boot, u32 count, u64 ticks) {
     for (Stamp* stamp : {&kicked, &gathered, &switched, &taken_down, &entered}) {
         stamp->clear();
     }

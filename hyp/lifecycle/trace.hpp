@@ -22,7 +22,7 @@ class Stamp {
 };
 
 /// What one CPU did in its last handover. Lies in that CPU's own cache lines.
-struct CpuTrace {
+struct VcpuTrace {
     struct StepTrace {
         Stamp begin;
         Stamp end;
@@ -51,7 +51,7 @@ struct PhaseTrace {
     std::atomic<u32> cpus{0}; ///< taken along: boot CPU, APs, lost ones included
 
     /// Forgets the last handover. Called by the boot CPU.
-    void start(CpuId boot, u32 count, u64 ticks);
+    void start(VcpuId boot, u32 count, u64 ticks);
 };
 
 } // namespace baton

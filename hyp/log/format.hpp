@@ -21,6 +21,8 @@ class FormatArgument {
     template <class Space>
     constexpr FormatArgument(Address<Space> address) : number_{address.value}, hex_{true} {}
     constexpr FormatArgument(CpuId cpu) : number_{index(cpu)} {}
+    constexpr FormatArgument(VcpuId vcpu) : number_{index(vcpu)} {}
+    constexpr FormatArgument(VmId vm) : number_{index(vm)} {}
     constexpr FormatArgument(std::string_view text) : text_{text}, is_text_{true} {}
     constexpr FormatArgument(const char* text) : text_{text}, is_text_{true} {}
 

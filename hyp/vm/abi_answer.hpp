@@ -2,6 +2,7 @@
 #pragma once
 
 #include "guest-api/baton.h"
+#include "hyp/arch.hpp"
 #include "hyp/vm/hypercall.hpp"
 #include "hyp/vm/vm.hpp"
 
@@ -14,10 +15,10 @@ inline CallResult answer(const Result<u64>& written) {
                    : CallResult{abi_status(written.error()), true};
 }
 
-inline u64 to_ns(const Vm& vm, u64 ticks) {
+inline u64 to_ns(u64 ticks) {
     // A counter of some MHz to GHz: the product stays below 2^64 for some seconds at least.
     constexpr u64 ns = 1'000'000'000;
-    const u64 frequency = vm.setup().machine->frequency();
+    const u64 frequency = arch::frequency();
     return ticks / frequency * ns + ticks % frequency * ns / frequency;
 }
 

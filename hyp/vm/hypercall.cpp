@@ -2,7 +2,7 @@
 #include "hyp/vm/hypercall.hpp"
 
 #include "guest-api/baton.h"
-#include "hyp/machine.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/vm/guest_ram.hpp"
 #include "hyp/vm/vm.hpp"
 
@@ -72,7 +72,7 @@ Result<Pieces> read_pieces(const baton_load& request) {
 }
 
 CallResult begin(Vm& vm, const GuestCall& call) {
-    const auto request = read_struct<baton_load>(call.argument(0), call.argument(1));
+    const auto request = read_struct<baton_load>(vm, call.address(0), call.argument(1));
     if (!request) {
         return refusal(request.error());
     }
@@ -84,7 +84,7 @@ CallResult begin(Vm& vm, const GuestCall& call) {
         return refusal(Error::not_allowed);
     }
     const auto kexec = request->kind == BATON_HOST_KEXEC ? Kexec::host : Kexec::guest;
-    if (kexec == Kexec::host && machine::has_resident_trusted_os()) {
+    if (kexec == Kexec::host && arch::has_resident_trusted_os()) {
         return refusal(Error::trusted_os);
     }
     if (const auto vacated = vm.vacate_spare_slot(); !vacated) {
@@ -99,7 +99,7 @@ CallResult copy(Vm& vm, const GuestCall& call) {
         return refusal(Error::stale);
     }
     const u64 size = call.argument(4);
-    const auto chunk = guest_ram(call.argument(3), std::min<u64>(size, BATON_MAX_CHUNK));
+    const auto chunk = guest_ram(vm, call.address(3), std::min<u64>(size, BATON_MAX_CHUNK));
     if (!chunk) {
         return refusal(chunk.error());
     }
@@ -114,7 +114,7 @@ CallResult seal(Vm& vm, const GuestCall& call) {
     }
     Load::Seal request{};
     if (vm.load().wants_seal_request()) {
-        const auto read = read_struct<baton_seal>(call.argument(1), call.argument(2));
+        const auto read = read_struct<baton_seal>(vm, call.address(1), call.argument(2));
         if (!read) {
             return refusal(read.error());
         }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "hyp/result.hpp"
-#include "hyp/vm/smccc.hpp"
+#include "hyp/vm/call.hpp"
 
 /// Baton's own calls. guest-api/baton.h says what each takes, does and returns.
 namespace baton {

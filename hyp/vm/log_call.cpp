@@ -6,12 +6,12 @@
 
 namespace baton {
 
-CallResult log_call(Vm&, const GuestCall& call) {
+CallResult log_call(Vm& vm, const GuestCall& call) {
     const u64 room = call.argument(2);
     if (room == 0 || room > BATON_MAX_CHUNK) {
         return {BATON_INVALID_PARAMETER, true};
     }
-    const auto to = guest_ram(call.argument(1), room);
+    const auto to = guest_ram(vm, call.address(1), room);
     if (!to) {
         return {abi_status(to.error()), true};
     }
@@ -19,7 +19,7 @@ CallResult log_call(Vm&, const GuestCall& call) {
     u64 written = 0;
     log::read(position, room, [&](std::string_view piece) {
         // The range was checked as a whole.
-        (void)write_guest(call.argument(1) + written, std::as_bytes(std::span{piece}));
+        (void)write_guest(vm, call.address(1) + written, std::as_bytes(std::span{piece}));
         written += piece.size();
     });
     return {BATON_OK, true, {written, position}};

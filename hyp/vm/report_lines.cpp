@@ -22,7 +22,7 @@ void log_report(const Report& report, const Lifecycle& lifecycle, u64 ticks_per_
                   report.slowest_cpu, report.slowest_step->name, tenths_of_us(report.slowest));
     }
     for (u32 i = 0; report.lost != 0 && i < lifecycle.cpu_count(); i++) {
-        if (const CpuId cpu{i}; lifecycle.lost_in(cpu, report.handover)) {
+        if (const VcpuId cpu{i}; lifecycle.lost_in(cpu, report.handover)) {
             log::line("handover {}: lost CPU {} (deadline {} ms)", report.handover, cpu,
                       lifecycle.deadline_ms());
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "hyp/machine.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/vm/abi_answer.hpp"
 #include "hyp/vm/guest_ram.hpp"
 
@@ -9,12 +9,12 @@ namespace {
 void count_cpus(Vm& vm, baton_status& status) {
     const Lifecycle& lifecycle = vm.lifecycle();
     status.cpus = static_cast<u32>(lifecycle.cpu_count());
-    for (u32 i = 0; i < lifecycle.cpu_count(); i++) {
-        if (!machine::is_up(CpuId{i})) {
+    for (const Vcpu& vcpu : lifecycle.vcpus()) {
+        if (!arch::is_up(vcpu)) {
             status.lost++;
             continue;
         }
-        switch (lifecycle.state(CpuId{i})) {
+        switch (lifecycle.state(vcpu.id)) {
         case State::idle_dead:
         case State::claimed:
             status.parked++;
@@ -57,9 +57,9 @@ void tell_images(Vm& vm, baton_status& status) {
     status.load_size = load.size;
     status.load_done = load.done;
     status.load_needs = load.needs;
-    status.copy_ns = to_ns(vm, load.copying);
-    status.digest_ns = to_ns(vm, load.digesting);
-    status.clean_ns = to_ns(vm, load.cleaning);
+    status.copy_ns = to_ns(load.copying);
+    status.digest_ns = to_ns(load.digesting);
+    status.clean_ns = to_ns(load.cleaning);
 }
 
 } // namespace
@@ -70,13 +70,13 @@ CallResult status_call(Vm& vm, const GuestCall& call) {
     tell_images(vm, status);
     if (const auto report = vm.lifecycle().report()) {
         status.handovers = report->handover;
-        status.blackout_ns = to_ns(vm, report->blackout());
+        status.blackout_ns = to_ns(report->blackout());
         status.last_cpus = report->cpus;
         status.last_lost = report->lost;
     }
     status.watchdog_s = vm.setup().watchdog_s;
     status.max_chunk = BATON_MAX_CHUNK;
-    return answer(write_struct(call.argument(0), call.argument(1), status));
+    return answer(write_struct(vm, call.address(0), call.argument(1), status));
 }
 
 } // namespace baton

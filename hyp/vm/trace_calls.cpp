@@ -10,23 +10,22 @@ static_assert(max_steps <= BATON_MAX_STEPS);
 /// The moments of one handover, in ns from its exec.
 class Since {
   public:
-    explicit Since(Vm& vm) : vm_{vm}, exec_{vm.lifecycle().phases().exec.ticks()} {}
+    explicit Since(Vm& vm) : exec_{vm.lifecycle().phases().exec.ticks()} {}
 
     u64 operator()(const Stamp& stamp) const {
         const u64 ticks = stamp.ticks();
-        return ticks == 0 ? BATON_NEVER : to_ns(vm_, ticks < exec_ ? 0 : ticks - exec_);
+        return ticks == 0 ? BATON_NEVER : to_ns(ticks < exec_ ? 0 : ticks - exec_);
     }
 
   private:
-    const Vm& vm_;
     u64 exec_;
 };
 
-u32 fate_of(const Lifecycle& lifecycle, CpuId cpu, const Report& report) {
+u32 fate_of(const Lifecycle& lifecycle, VcpuId cpu, const Report& report) {
     if (lifecycle.lost_in(cpu, report.handover)) {
         return BATON_LOST;
     }
-    const CpuTrace& trace = lifecycle.trace(cpu);
+    const VcpuTrace& trace = lifecycle.trace(cpu);
     if (trace.epoch.load(std::memory_order_acquire) != report.handover) {
         return BATON_WAS_OFF;
     }
@@ -62,7 +61,7 @@ CallResult trace_call(Vm& vm, const GuestCall& call) {
             info.stage = static_cast<u32>(step.stage);
         }
     }
-    return answer(write_struct(call.argument(0), call.argument(1), trace));
+    return answer(write_struct(vm, call.address(0), call.argument(1), trace));
 }
 
 CallResult trace_cpu_call(Vm& vm, const GuestCall& call) {
@@ -70,10 +69,10 @@ CallResult trace_cpu_call(Vm& vm, const GuestCall& call) {
     if (call.argument(0) >= lifecycle.cpu_count()) {
         return {BATON_INVALID_PARAMETER, true};
     }
-    const CpuId cpu{static_cast<u32>(call.argument(0))};
+    const VcpuId cpu{static_cast<u32>(call.argument(0))};
     baton_trace_cpu record{};
     if (const auto report = lifecycle.report()) {
-        const CpuTrace& trace = lifecycle.trace(cpu);
+        const VcpuTrace& trace = lifecycle.trace(cpu);
         const Since since{vm};
         record.handover = report->handover;
         record.fate = fate_of(lifecycle, cpu, *report);
@@ -89,9 +88,9 @@ CallResult trace_cpu_call(Vm& vm, const GuestCall& call) {
             record.steps[row] = {moment(trace.steps[row].begin), moment(trace.steps[row].end)};
         }
     }
-    record.mpidr = vm.platform().cpus[index(cpu)].mpidr;
+    record.mpidr = vm.platform().cpus[index(lifecycle.vcpus()[index(cpu)].cpu)].mpidr;
     record.number = index(cpu);
-    return answer(write_struct(call.argument(1), call.argument(2), record));
+    return answer(write_struct(vm, call.address(1), call.argument(2), record));
 }
 
 } // namespace baton

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/vm/vm.hpp"
 
+#include "hyp/arch.hpp"
 #include "hyp/log/log.hpp"
-#include "hyp/machine.hpp"
 #include "hyp/vm/report_lines.hpp"
 
 namespace baton {
 
 void Vm::start(const Setup& setup) {
     setup_ = setup;
-    lifecycle_.emplace(*setup.machine, setup.steps, setup.cpus, setup.machine->self(),
-                       setup.lifecycle);
-    load_.emplace(images_, *setup.machine);
+    for (Vcpu& vcpu : setup.vcpus) {
+        vcpu.vm = this;
+    }
+    lifecycle_.emplace(setup.steps, setup.vcpus, setup.first, setup.lifecycle);
+    load_.emplace(images_);
 }
 
 bool Vm::claim_images() {
@@ -40,19 +42,18 @@ void Vm::publish_status() {
 /// handover takes this CPU along, it does not come back.
 void Vm::await_images() {
     constexpr u64 patience_s = 10;
-    Machine& machine = *setup_.machine;
-    const u64 poll = machine.frequency() / 20'000;
-    const u64 deadline = machine.now() + patience_s * machine.frequency();
+    const u64 poll = arch::frequency() / 20'000;
+    const u64 deadline = arch::now() + patience_s * arch::frequency();
     while (!claim_images()) {
         if (lifecycle_->handover_wanted()) {
             follow(lifecycle_->join());
-            machine::park();
+            arch::park();
         }
-        if (machine.now() >= deadline) {
+        if (arch::now() >= deadline) {
             log::line("warning: a CPU has been staging an image for {} s: reset", patience_s);
-            machine::reset();
+            arch::reset();
         }
-        machine.wait(machine.now() + poll);
+        arch::wait(arch::now() + poll);
     }
 }
 
@@ -84,7 +85,7 @@ void Vm::restart() {
 /// Whatever stands against it ends in a real reset, which is what the guest asked for.
 void Vm::stage_in_turn() {
     if (!images_.can_rotate()) {
-        machine::reset();
+        arch::reset();
     }
     (void)load_->drop(0); // its guest has died in the middle of it
     auto staged = vacate_spare_slot();
@@ -93,14 +94,14 @@ void Vm::stage_in_turn() {
     }
     if (!staged) {
         log::line("warning: the next image is not staged: {}", describe(staged.error()));
-        machine::reset();
+        arch::reset();
     }
 }
 
 /// Called with the claim, so this CPU is the only one to begin a handover.
 void Vm::hand_over() {
     follow(lifecycle_->exec());
-    machine::park();
+    arch::park();
 }
 
 Result<> Vm::vacate_spare_slot() {
@@ -108,14 +109,14 @@ Result<> Vm::vacate_spare_slot() {
     if (!given_up) {
         return std::unexpected(given_up.error());
     }
-    for (const CpuId cpu : *given_up) {
+    for (const VcpuId cpu : *given_up) {
         log::line("lost CPU {}: it did not finish handover {} within {} ms", cpu,
                   lifecycle_->trace(cpu).epoch.load(std::memory_order_relaxed),
                   lifecycle_->deadline_ms());
         images_.exclude(cpu);
     }
     if (!given_up->empty()) {
-        machine::abandon_memory(images_.spare_slot());
+        arch::abandon_memory(id(), images_.spare_slot());
     }
     return {};
 }
@@ -125,7 +126,7 @@ void Vm::follow(Next next) {
     case Next::resume:
         return;
     case Next::park:
-        machine::park();
+        arch::park();
     case Next::enter:
         enter_next_kernel();
     }
@@ -137,32 +138,31 @@ void Vm::switch_to_staged_image() {
 }
 
 void Vm::enter_next_kernel() {
-    for (const CpuId cpu : lifecycle_->lost()) {
+    for (const VcpuId cpu : lifecycle_->lost()) {
         ImageStore::disable_cpu(*entering_, cpu);
         images_.exclude(cpu);
     }
-    for (const PhysRange& memory : machine::memory_in_use()) {
+    for (const PhysRange& memory : arch::memory_in_use(id())) {
         images_.keep_in_use(memory, *entering_);
     }
     if (entering_->kexec == Kexec::host) {
-        machine::leave(*entering_, images_.excludes_any());
+        arch::leave(*entering_, images_.excludes_any());
     }
     first_call_due_.store(true, std::memory_order_relaxed);
-    machine::prepare_vcpu();
+    arch::prepare_vcpu();
     if (setup_.watchdog_s != 0) {
-        const Machine& clock = *setup_.machine;
-        watchdog_at_ = clock.now() + clock.frequency() * setup_.watchdog_s;
-        machine::set_alarm(watchdog_at_);
+        watchdog_at_ = arch::now() + arch::frequency() * setup_.watchdog_s;
+        arch::set_alarm(watchdog_at_);
     }
     lifecycle_->entering();
-    machine::enter_guest(entering_->entry, entering_->dtb.value);
+    arch::enter_guest(entering_->entry, entering_->dtb.value);
 }
 
 void Vm::answer_kick() {
     if (!lifecycle_->handover_wanted()) {
         return;
     }
-    if (setup_.deaf_cpu == setup_.machine->self()) {
+    if (setup_.deaf_cpu == arch::self().id) {
         return;
     }
     follow(lifecycle_->join());
@@ -179,7 +179,7 @@ void Vm::note_first_call() {
         return;
     }
     if (const auto report = lifecycle_->report()) {
-        log_report(*report, *lifecycle_, setup_.machine->frequency());
+        log_report(*report, *lifecycle_, arch::frequency());
         if (setup_.report_at_once || report->lost != 0) {
             log::flush();
         }
@@ -188,10 +188,10 @@ void Vm::note_first_call() {
 
 void Vm::on_alarm() {
     // Another CPU's alarm, or that of a wait in EL2, may come at any time.
-    const bool over = setup_.watchdog_s != 0 && setup_.machine->now() >= watchdog_at_;
+    const bool over = setup_.watchdog_s != 0 && arch::now() >= watchdog_at_;
     if (over && first_call_due_.load(std::memory_order_relaxed)) {
         log::line("watchdog: the new kernel has made no call for {} s", setup_.watchdog_s);
-        machine::reset();
+        arch::reset();
     }
 }
 

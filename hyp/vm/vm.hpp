@@ -12,30 +12,33 @@
 
 namespace baton {
 
-/// One virtual machine: its vCPUs, each pinned to the CPU of the same CpuId, and its images.
+/// One virtual machine: its vCPUs, each pinned to a CPU, and its images.
 class Vm {
   public:
     struct Setup {
+        VmId id;
         const Platform* platform;
-        Machine* machine;
         std::span<const Step> steps;
-        std::span<Lifecycle::Cpu> cpus;
+        std::span<Vcpu> vcpus;
+        VcpuId first; ///< the one that is online from the start; all others are parked
         Lifecycle::Config lifecycle;
         /// Print each handover's report as soon as the next kernel lets Baton have the CPU.
         bool report_at_once;
-        /// This CPU answers no kick during the next handover (fault injection).
-        std::optional<CpuId> deaf_cpu;
+        /// This vCPU answers no kick during the next handover (fault injection).
+        std::optional<VcpuId> deaf_cpu;
         /// Guests may stage images; otherwise boot modules are all there is.
         bool guests_may_load;
         /// A new kernel makes a call within so many seconds, or the machine is reset. 0: no limit.
         u32 watchdog_s;
     };
 
-    /// The calling CPU is online from now on, all others are parked.
     void start(const Setup& setup);
 
+    VmId id() const { return setup_.id; }
     Lifecycle& lifecycle() { return *lifecycle_; }
+    const Lifecycle& lifecycle() const { return *lifecycle_; }
     ImageStore& images() { return images_; }
+    const ImageStore& images() const { return images_; }
     Load& load() { return *load_; }
     const Setup& setup() const { return setup_; }
     const Platform& platform() const { return *setup_.platform; }
@@ -88,7 +91,7 @@ class Vm {
         }
     }
 
-    /// The alarm that Vm set with machine::set_alarm has come.
+    /// The alarm that Vm set with arch::set_alarm has come.
     void on_alarm();
 
     /// This CPU has left the guest: parks it, or enters the next kernel, as the engine says.

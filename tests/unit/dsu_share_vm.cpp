@@ -107,7 +107,7 @@ TEST_CASE("the CPUs of a VM that calls exec, CPU_ON and CPU_OFF, deadlines that 
         vm.before_take_down = [&] { mine().share.look_after([&] { stop(mine()); }); };
         vm.behaviour = [&]() -> Next {
             if (execs.load(std::memory_order_relaxed) <= 0) {
-                vm.wait(Machine::never);
+                vm.wait(arch::never);
                 return vm.lifecycle.join();
             }
             use_counters();

@@ -10,7 +10,7 @@
 using namespace baton;
 using namespace baton::test;
 using CpuOn = Lifecycle::CpuOn;
-using Cpus = std::vector<CpuId>;
+using Cpus = std::vector<VcpuId>;
 
 namespace {
 
@@ -140,7 +140,7 @@ struct FaultyVm : TestVm {
 
     std::string handover() {
         if (!abandoned.empty()) {
-            CHECK(abandoned == Cpus(abandoned.size(), CpuId{boot_cpu}));
+            CHECK(abandoned == Cpus(abandoned.size(), VcpuId{boot_cpu}));
             CHECK(kernel == 0);
             return std::to_string(abandoned.size()) + " APs gave up on boot CPU 0";
         }
@@ -153,9 +153,9 @@ struct FaultyVm : TestVm {
         std::string said = "all there";
         if (report->lost != 0) {
             CHECK(report->lost == 1);
-            CHECK(lifecycle.lost_in(CpuId{3}, 1));
+            CHECK(lifecycle.lost_in(VcpuId{3}, 1));
             CHECK(state(3) == State::lost);
-            said = fenced == Cpus{CpuId{3}} ? "CPU 3 lost and fenced" : "CPU 3 lost";
+            said = fenced == Cpus{VcpuId{3}} ? "CPU 3 lost and fenced" : "CPU 3 lost";
         } else {
             CHECK(fenced.empty());
         }
@@ -197,7 +197,7 @@ struct FaultyVm : TestVm {
         }
         on(boot_cpu, [&] {
             const auto settled = lifecycle.settle();
-            if (settled && Cpus(settled->begin(), settled->end()) == Cpus{CpuId{3}}) {
+            if (settled && Cpus(settled->begin(), settled->end()) == Cpus{VcpuId{3}}) {
                 said += "; given up";
             }
             return Next::resume;

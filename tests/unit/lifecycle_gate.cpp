@@ -75,7 +75,7 @@ TEST_CASE("a CPU of an earlier epoch passes no more") {
 
 TEST_CASE("a table has its rows in the order of the stages, and no more than a trace holds") {
     constexpr auto step = [](Stage stage, bool parallel_safe = true) {
-        return Step{"", stage, [](Machine&) {}, parallel_safe};
+        return Step{"", stage, [](Vcpu&) {}, parallel_safe};
     };
     const Step good[] = {step(Stage::drain), step(Stage::drain), step(Stage::take_down)};
     CHECK(well_formed(good));

@@ -163,7 +163,7 @@ TEST_CASE("the next handover does not wait for APs that are still being taken do
     };
     vm.exec(0);
     CHECK(vm.state(3) == State::teardown);
-    CHECK(vm.lifecycle.unsettled() == CpuId{3});
+    CHECK(vm.lifecycle.unsettled() == VcpuId{3});
     CHECK(vm.lifecycle.report()->unfinished == 1);
 
     CHECK(vm.cpu_on(0, 1) == Lifecycle::CpuOn::success);

@@ -8,7 +8,7 @@
 using namespace baton;
 using namespace baton::test;
 using CpuOn = Lifecycle::CpuOn;
-using Cpus = std::vector<CpuId>;
+using Cpus = std::vector<VcpuId>;
 
 namespace {
 
@@ -33,7 +33,7 @@ TEST_CASE("an AP that does not answer is lost, named and fenced; the others go o
         CHECK(vm.count(State::idle_dead) == 5);
         CHECK(vm.state(3) == State::lost);
         CHECK(vm.state(5) == State::lost);
-        CHECK(vm.fenced == Cpus{CpuId{3}, CpuId{5}});
+        CHECK(vm.fenced == Cpus{VcpuId{3}, VcpuId{5}});
         CHECK(vm.kernel == 1);
 
         const auto report = vm.lifecycle.report();
@@ -41,8 +41,8 @@ TEST_CASE("an AP that does not answer is lost, named and fenced; the others go o
         CHECK(report->cpus == 8);
         CHECK(report->lost == 2);
         CHECK(report->unfinished == 0);
-        CHECK(vm.lifecycle.lost_in(CpuId{3}, report->handover));
-        CHECK_FALSE(vm.lifecycle.lost_in(CpuId{4}, report->handover));
+        CHECK(vm.lifecycle.lost_in(VcpuId{3}, report->handover));
+        CHECK_FALSE(vm.lifecycle.lost_in(VcpuId{4}, report->handover));
         const u64 deadline = vm.frequency() / 10;
         CHECK(report->drain >= (serial ? 2 * deadline : deadline));
         CHECK(report->drain < (serial ? 2 * deadline : deadline) + deadline / 10);
@@ -62,7 +62,7 @@ TEST_CASE("the next kernel cannot start a lost CPU, and needs none") {
     CHECK(vm.kernel == 2);
     CHECK(vm.count(State::idle_dead) == 2);
     CHECK(vm.state(3) == State::lost);
-    CHECK(vm.fenced == Cpus{CpuId{3}}); // not again
+    CHECK(vm.fenced == Cpus{VcpuId{3}}); // not again
     CHECK(vm.lifecycle.report()->cpus == 3);
     CHECK(vm.lifecycle.report()->lost == 0);
 }
@@ -136,7 +136,7 @@ TEST_CASE("an AP that hangs in a drain step is lost, too") {
             }
         };
         vm.exec(0);
-        CHECK(vm.fenced == Cpus{CpuId{2}});
+        CHECK(vm.fenced == Cpus{VcpuId{2}});
         CHECK(vm.count(State::idle_dead) == 2);
         vm.resume(CpuId{2});
         vm.rest();
@@ -159,7 +159,7 @@ TEST_CASE("a CPU that hangs in CPU_OFF is not missed") {
         vm.exec(0);
         CHECK(vm.fenced.empty());
         CHECK(vm.state(0) == State::online);
-        CHECK(vm.lifecycle.unsettled() == CpuId{2});
+        CHECK(vm.lifecycle.unsettled() == VcpuId{2});
         vm.resume(CpuId{2});
         vm.rest();
         CHECK(vm.state(2) == State::idle_dead);
@@ -175,7 +175,7 @@ TEST_CASE("a boot CPU whose APs are all lost goes on alone") {
     hang(vm, 1);
     vm.exec(2);
     CHECK(vm.state(2) == State::online);
-    CHECK(vm.fenced == Cpus{CpuId{0}, CpuId{1}});
+    CHECK(vm.fenced == Cpus{VcpuId{0}, VcpuId{1}});
     vm.cpu_off(2);
     CHECK(vm.state(2) == State::online); // it is the last one
 }

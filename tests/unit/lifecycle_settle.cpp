@@ -10,7 +10,7 @@
 using namespace baton;
 using namespace baton::test;
 using CpuOn = Lifecycle::CpuOn;
-using Cpus = std::vector<CpuId>;
+using Cpus = std::vector<VcpuId>;
 
 namespace {
 
@@ -62,9 +62,9 @@ TEST_CASE("settle gives up at the deadline, and who is given up stays lost") {
     const u64 took = vm.now() - before;
     CHECK(took >= vm.frequency() / 10);
     CHECK(took < vm.frequency() / 5);
-    CHECK(vm.given_up == Cpus{CpuId{3}});
+    CHECK(vm.given_up == Cpus{VcpuId{3}});
     CHECK(vm.state(3) == State::lost);
-    CHECK(vm.lifecycle.lost_in(CpuId{3}, 1));
+    CHECK(vm.lifecycle.lost_in(VcpuId{3}, 1));
     CHECK_FALSE(vm.lifecycle.unsettled());
     CHECK(vm.cpu_on(0, 3) == CpuOn::lost);
 
@@ -143,7 +143,7 @@ TEST_CASE("a CPU_OFF that hangs when the gate has let it go is waited for, and g
     vm.standing(3) = in_guest; // as it is right behind the gate
     vm.exec(0);
     CHECK(vm.lifecycle.report()->lost == 0); // the gate did not count it
-    CHECK(vm.lifecycle.unsettled() == CpuId{3});
+    CHECK(vm.lifecycle.unsettled() == VcpuId{3});
 
     SUBCASE("CPU_ON does not take it for one of its own kernel") {
         CHECK(vm.cpu_on(0, 3) == CpuOn::timed_out);
@@ -155,7 +155,7 @@ TEST_CASE("a CPU_OFF that hangs when the gate has let it go is waited for, and g
             given_up = Cpus(result->begin(), result->end());
             return Next::resume;
         });
-        CHECK(given_up == Cpus{CpuId{3}});
+        CHECK(given_up == Cpus{VcpuId{3}});
         CHECK(vm.state(3) == State::lost);
         CHECK_FALSE(vm.lifecycle.unsettled());
         CHECK(vm.cpu_on(0, 3) == CpuOn::lost);

@@ -19,7 +19,7 @@ Next busy_guest(TestVm& vm, std::atomic<int>& execs) {
     vm.demand(vm.read_memory().value_or(self.kernel) == self.kernel,
               "the memory is that of this CPU's kernel");
     if (execs.load(std::memory_order_relaxed) <= 0) {
-        vm.wait(Machine::never);
+        vm.wait(arch::never);
         return vm.lifecycle.join();
     }
     const u32 dice = static_cast<u32>(self.random() % 64);

@@ -28,14 +28,14 @@ TEST_CASE("the trace of a handover is complete and in order") {
             const PhaseTrace& phases = vm.lifecycle.phases();
             check_in_order({&phases.exec, &phases.kicked, &phases.gathered, &phases.switched,
                             &phases.taken_down, &phases.entered});
-            const CpuTrace& boot = vm.lifecycle.trace(CpuId{0});
+            const VcpuTrace& boot = vm.lifecycle.trace(VcpuId{0});
             check_in_order({&boot.steps[0].begin, &boot.steps[0].end, &boot.steps[1].begin,
                             &boot.steps[1].end, &phases.gathered, &boot.steps[2].begin,
                             &boot.steps[2].end, &boot.steps[3].begin, &boot.steps[3].end,
                             &phases.switched, &boot.steps[4].begin, &boot.steps[4].end,
                             &boot.steps[5].begin, &boot.steps[5].end, &phases.taken_down});
             for (u32 cpu = 1; cpu < vm.size; cpu++) {
-                const CpuTrace& ap = vm.lifecycle.trace(CpuId{cpu});
+                const VcpuTrace& ap = vm.lifecycle.trace(VcpuId{cpu});
                 CHECK(ap.epoch == vm.lifecycle.report()->handover);
                 check_in_order({&phases.exec, &ap.joined, &ap.steps[0].begin, &ap.steps[0].end,
                                 &ap.steps[1].begin, &ap.steps[1].end, &ap.arrived, &phases.gathered,
@@ -69,8 +69,8 @@ TEST_CASE("the report sums up the trace") {
     CHECK(report->cpus == 4);
     CHECK(report->lost == 0);
     CHECK(report->unfinished == 0);
-    CHECK(report->boot_cpu == CpuId{1});
-    CHECK(report->slowest_cpu == CpuId{2});
+    CHECK(report->boot_cpu == VcpuId{1});
+    CHECK(report->slowest_cpu == VcpuId{2});
     REQUIRE(report->slowest_step != nullptr);
     CHECK(std::string{report->slowest_step->name} == "gic");
     CHECK(report->slowest >= 5000);
@@ -87,11 +87,11 @@ TEST_CASE("CPU_OFF leaves the trace of the last handover alone") {
     vm.cpu_on(0, 1);
     vm.exec(0);
     vm.cpu_on(0, 1);
-    const u64 dead = vm.lifecycle.trace(CpuId{1}).dead.ticks();
-    const u64 step = vm.lifecycle.trace(CpuId{1}).steps[0].begin.ticks();
+    const u64 dead = vm.lifecycle.trace(VcpuId{1}).dead.ticks();
+    const u64 step = vm.lifecycle.trace(VcpuId{1}).steps[0].begin.ticks();
     vm.cpu_off(1);
-    CHECK(vm.lifecycle.trace(CpuId{1}).dead.ticks() == dead);
-    CHECK(vm.lifecycle.trace(CpuId{1}).steps[0].begin.ticks() == step);
+    CHECK(vm.lifecycle.trace(VcpuId{1}).dead.ticks() == dead);
+    CHECK(vm.lifecycle.trace(VcpuId{1}).steps[0].begin.ticks() == step);
 }
 
 TEST_CASE("there is no report while a handover runs") {

@@ -39,9 +39,9 @@ class TestVm : public ThreadMachine {
 
     explicit TestVm(u32 cpus, Lifecycle::Config config = {},
                     std::span<const Step> table = table_of_steps())
-        : ThreadMachine{cpus}, size{cpus}, storage_(std::make_unique<Lifecycle::Cpu[]>(cpus)),
+        : ThreadMachine{cpus}, size{cpus}, storage_(make_vcpus(cpus)),
           records_(std::make_unique<Record[]>(cpus)),
-          lifecycle{*this, table, {storage_.get(), cpus}, CpuId{0}, config} {
+          lifecycle{table, {storage_.get(), cpus}, VcpuId{0}, config} {
         for (u32 cpu = 0; cpu < cpus; cpu++) {
             records_[cpu].random.seed(cpu + 1);
         }
@@ -59,7 +59,7 @@ class TestVm : public ThreadMachine {
 
     Record& record(u32 cpu) { return records_[cpu]; }
     Record& here() { return records_[index(self())]; }
-    State state(u32 cpu) const { return lifecycle.state(CpuId{cpu}); }
+    State state(u32 cpu) const { return lifecycle.state(VcpuId{cpu}); }
     std::atomic<Standing>& standing(u32 cpu) { return storage_[cpu].standing; }
 
     /// Has the guest of `cpu`, which is online and idle, make `call`, once the test lets it run.
@@ -104,7 +104,7 @@ class TestVm : public ThreadMachine {
     /// CPU_ON by a guest; where it starts says which kernel asked.
     Lifecycle::CpuOn call_cpu_on(u32 target, Next& next) {
         using enum Lifecycle::CpuOn;
-        const auto answer = lifecycle.cpu_on(CpuId{target}, {GuestAddr{here().kernel}, target});
+        const auto answer = lifecycle.cpu_on(VcpuId{target}, {GuestAddr{here().kernel}, target});
         if (answer == success) {
             records_[target].starts_given++;
         }
@@ -126,8 +126,10 @@ class TestVm : public ThreadMachine {
         return here().fenced ? std::nullopt : std::optional{kernel};
     }
 
-    void fence_lost(std::span<const CpuId> lost) override {
-        for (const CpuId cpu : lost) {
+    Vcpu& vcpu() override { return storage_[index(self())]; }
+
+    void fence_lost(std::span<const VcpuId> lost) override {
+        for (const VcpuId cpu : lost) {
             const std::lock_guard lock{record(index(cpu)).fence_mutex};
             record(index(cpu)).fenced = true;
             fenced.push_back(cpu);
@@ -135,7 +137,7 @@ class TestVm : public ThreadMachine {
     }
 
     /// With `may_be_abandoned` the AP notes whom it names, and sleeps for ever.
-    [[noreturn]] void abandoned_by(CpuId boot_cpu) override {
+    [[noreturn]] void abandoned_by(VcpuId boot_cpu) override {
         if (!may_be_abandoned) {
             ThreadMachine::abandoned_by(boot_cpu);
         }
@@ -157,10 +159,10 @@ class TestVm : public ThreadMachine {
     const u32 size;
     std::atomic<u32> violations{0};
     u64 kernel = 0; ///< plain: the VM's memory. The gather steps put the next kernel there
-    std::vector<CpuId> fenced; ///< plain: by one boot CPU after another
+    std::vector<VcpuId> fenced; ///< plain: by one boot CPU after another
 
     bool may_be_abandoned = false;
-    std::vector<CpuId> abandoned; ///< whom APs have named, one entry each
+    std::vector<VcpuId> abandoned; ///< whom APs have named, one entry each
 
     std::function<void(std::string_view)> before_step; ///< runs in each step; the step's name
     std::function<void()> before_drain;                ///< runs in the first drain step
@@ -177,16 +179,25 @@ class TestVm : public ThreadMachine {
   private:
     struct Abandoned {};
 
-    static TestVm& begin_step(Machine& machine, const char* name);
-    static void step_vcpu(Machine& machine);
-    static void step_timer(Machine& machine);
-    static void step_dma(Machine& machine);
-    static void step_memory(Machine& machine);
-    static void step_gic(Machine& machine);
-    static void step_tlb(Machine& machine);
+    static std::unique_ptr<Vcpu[]> make_vcpus(u32 cpus) {
+        auto vcpus = std::make_unique<Vcpu[]>(cpus);
+        for (u32 cpu = 0; cpu < cpus; cpu++) {
+            vcpus[cpu].id = VcpuId{cpu};
+            vcpus[cpu].cpu = CpuId{cpu};
+        }
+        return vcpus;
+    }
+
+    static TestVm& begin_step(const char* name);
+    static void step_vcpu(Vcpu&);
+    static void step_timer(Vcpu&);
+    static void step_dma(Vcpu&);
+    static void step_memory(Vcpu&);
+    static void step_gic(Vcpu&);
+    static void step_tlb(Vcpu&);
 
     void run_cpu() {
-        if (lifecycle.state(self()) != State::online) {
+        if (lifecycle.state(vcpu().id) != State::online) {
             park();
         }
         while (!stopping()) {
@@ -206,7 +217,7 @@ class TestVm : public ThreadMachine {
 
     void sleep_until_stop() {
         while (!stopping()) {
-            wait(never);
+            wait(arch::never);
         }
     }
 
@@ -221,7 +232,7 @@ class TestVm : public ThreadMachine {
                 enter();
                 return;
             }
-            wait(never);
+            wait(arch::never);
         }
     }
 
@@ -231,7 +242,7 @@ class TestVm : public ThreadMachine {
     }
 
     Next idle_guest() {
-        wait(never);
+        wait(arch::never);
         if (lifecycle.handover_wanted()) {
             return lifecycle.join();
         }
@@ -254,7 +265,7 @@ class TestVm : public ThreadMachine {
         return call ? call() : Next::resume;
     }
 
-    std::unique_ptr<Lifecycle::Cpu[]> storage_;
+    std::unique_ptr<Vcpu[]> storage_;
     std::unique_ptr<Record[]> records_;
     std::mutex abandoned_mutex_;
 
@@ -262,8 +273,8 @@ class TestVm : public ThreadMachine {
     Lifecycle lifecycle;
 };
 
-inline TestVm& TestVm::begin_step(Machine& machine, const char* name) {
-    TestVm& vm = static_cast<TestVm&>(machine);
+inline TestVm& TestVm::begin_step(const char* name) {
+    TestVm& vm = static_cast<TestVm&>(ThreadMachine::here());
     vm.here().steps.emplace_back(name);
     if (vm.before_step) {
         vm.before_step(name);
@@ -272,10 +283,10 @@ inline TestVm& TestVm::begin_step(Machine& machine, const char* name) {
 }
 
 /// The first row of each table: a CPU's list of steps starts anew.
-inline void TestVm::step_vcpu(Machine& machine) {
-    static_cast<TestVm&>(machine).here().in_guest = false;
-    static_cast<TestVm&>(machine).here().steps.clear();
-    TestVm& vm = begin_step(machine, "vcpu");
+inline void TestVm::step_vcpu(Vcpu&) {
+    static_cast<TestVm&>(ThreadMachine::here()).here().in_guest = false;
+    static_cast<TestVm&>(ThreadMachine::here()).here().steps.clear();
+    TestVm& vm = begin_step("vcpu");
     const u32 cpus = ++vm.cpus_in_drain;
     u32 most = vm.most_cpus_in_drain;
     while (cpus > most && !vm.most_cpus_in_drain.compare_exchange_weak(most, cpus)) {
@@ -285,21 +296,21 @@ inline void TestVm::step_vcpu(Machine& machine) {
     }
 }
 
-inline void TestVm::step_timer(Machine& machine) {
-    TestVm& vm = begin_step(machine, "timer");
+inline void TestVm::step_timer(Vcpu&) {
+    TestVm& vm = begin_step("timer");
     vm.here().drained++;
     vm.cpus_in_drain--;
 }
 
-inline void TestVm::step_dma(Machine& machine) {
-    TestVm& vm = begin_step(machine, "dma");
+inline void TestVm::step_dma(Vcpu&) {
+    TestVm& vm = begin_step("dma");
     if (vm.before_gather) {
         vm.before_gather();
     }
-    const u64 handover = vm.lifecycle.trace(vm.self()).epoch;
+    const u64 handover = vm.lifecycle.trace(vm.vcpu().id).epoch;
     for (u32 cpu = 0; cpu < vm.size; cpu++) {
         Record& record = vm.record(cpu);
-        if (&record != &vm.here() && vm.lifecycle.trace(CpuId{cpu}).epoch == handover &&
+        if (&record != &vm.here() && vm.lifecycle.trace(VcpuId{cpu}).epoch == handover &&
             vm.state(cpu) != State::lost) {
             vm.demand(record.drained > 0, "every AP is drained before gather");
             vm.demand(!record.in_guest, "no AP is in the guest in gather");
@@ -307,20 +318,20 @@ inline void TestVm::step_dma(Machine& machine) {
     }
 }
 
-inline void TestVm::step_memory(Machine& machine) {
-    TestVm& vm = begin_step(machine, "memory");
+inline void TestVm::step_memory(Vcpu&) {
+    TestVm& vm = begin_step("memory");
     vm.kernel++;
 }
 
-inline void TestVm::step_gic(Machine& machine) {
-    TestVm& vm = begin_step(machine, "gic");
+inline void TestVm::step_gic(Vcpu&) {
+    TestVm& vm = begin_step("gic");
     if (vm.before_take_down) {
         vm.before_take_down();
     }
 }
 
-inline void TestVm::step_tlb(Machine& machine) {
-    TestVm& vm = begin_step(machine, "tlb");
+inline void TestVm::step_tlb(Vcpu&) {
+    TestVm& vm = begin_step("tlb");
     vm.here().drained = 0;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/kexec/load.hpp"
 
-#include "hyp/machine.hpp"
+#include "hyp/arch.hpp"
 #include "tests/unit/dtb.hpp"
 
 #include <cstring>
@@ -37,24 +37,9 @@ struct FakeMachine {
 };
 FakeMachine* fake;
 
-class Clock : public Machine {
-  public:
-    CpuId self() const override { return CpuId{0}; }
-    u64 now() const override { return ++ticks_; }
-    u64 frequency() const override { return 1000; }
-    void kick_all_others() override {}
-    void kick(CpuId) override {}
-    void wait(u64) override {}
-    void fence_lost(std::span<const CpuId>) override {}
-    void abandoned_by(CpuId) override { std::abort(); }
-
-  private:
-    mutable u64 ticks_ = 0;
-};
-
 } // namespace
 
-namespace baton::machine {
+namespace baton::arch {
 
 std::byte* bytes(PhysAddr address) {
     REQUIRE(address.value - ram_begin < ram_size);
@@ -67,12 +52,12 @@ void publish_bytes(PhysRange range) {
     fake->instructions_published = false;
 }
 void publish_instructions() { fake->instructions_published = true; }
-bool prepare_memory(u32 slot, std::span<const PhysRange>) {
+bool prepare_memory(VmId, u32 slot, std::span<const PhysRange>) {
     CHECK(slot == 1);
     return fake->has_room_for_tables;
 }
 
-} // namespace baton::machine
+} // namespace baton::arch
 
 namespace {
 
@@ -82,7 +67,6 @@ struct Guest {
     Dtb firmware = Dtb::load("virt-4.dtb");
     std::unique_ptr<Platform> platform = parsed(firmware);
     std::unique_ptr<ImageStore> store = std::make_unique<ImageStore>();
-    Clock clock;
     std::unique_ptr<Load> load;
 
     std::string kernel = std::string(300'000, 'k');
@@ -99,7 +83,7 @@ struct Guest {
                      .granules = any_granule,
                      .spin_table = std::nullopt,
                      .rotate = false});
-        load = std::make_unique<Load>(*store, clock);
+        load = std::make_unique<Load>(*store);
         set_header(8, 0);
         set_header(16, kernel.size() + 9 * MiB);
         set_header(24, 0b1010);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "hyp/lifecycle/machine.hpp"
+#include "hyp/arch.hpp"
+#include "hyp/lifecycle/vcpu.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -27,20 +28,27 @@ namespace baton::test {
 ///
 /// What orders two threads is the latch of a kick, one mutex per CPU. All else is relaxed, so that
 /// ThreadSanitizer sees what the engine itself does not order.
-class ThreadMachine : public Machine {
+class ThreadMachine {
   public:
     explicit ThreadMachine(u32 cpus) : seats_(std::make_unique<Seat[]>(cpus)), size_{cpus} {}
-    ~ThreadMachine() { stop(); }
+    virtual ~ThreadMachine() { stop(); }
     ThreadMachine(const ThreadMachine&) = delete;
     ThreadMachine& operator=(const ThreadMachine&) = delete;
 
-    // --- Machine -----------------------------------------------------------------------------
+    // --- hyp/arch.hpp, by arch.cpp -----------------------------------------------------------
 
-    CpuId self() const override { return CpuId{current_}; }
-    u64 now() const override { return clock_.fetch_add(1, std::memory_order_relaxed) + 1; }
-    u64 frequency() const override { return 1'000'000'000; }
+    /// The machine that the calling thread is a CPU of; null outside.
+    static ThreadMachine* current() { return machine_; }
+    static ThreadMachine& here() { return *machine_; }
 
-    void kick_all_others() override {
+    virtual Vcpu& vcpu() = 0; ///< of the calling CPU
+    virtual void fence_lost(std::span<const VcpuId> lost) = 0;
+
+    CpuId self() const { return CpuId{current_}; }
+    u64 now() const { return clock_.fetch_add(1, std::memory_order_relaxed) + 1; }
+    static u64 frequency() { return 1'000'000'000; }
+
+    void kick_all_others() {
         for (u32 cpu = 0; cpu < size_; cpu++) {
             if (cpu != current_) {
                 latch_kick(seats_[cpu]);
@@ -49,17 +57,17 @@ class ThreadMachine : public Machine {
         dawdle_after_kick();
     }
 
-    void kick(CpuId cpu) override {
+    void kick(CpuId cpu) {
         latch_kick(seats_[index(cpu)]);
         dawdle_after_kick();
     }
 
-    void wait(u64 deadline) override {
+    void wait(u64 deadline) {
         Seat& seat = seats_[current_];
         std::unique_lock lock{seat.mutex};
         if (is_short(deadline) && is_impatient()) {
             leap_to(clock_.load(std::memory_order_relaxed) + frequency() / 5);
-        } else if (stopping() && deadline != never) {
+        } else if (stopping() && deadline != arch::never) {
             leap_to(deadline);
         }
         if (!seat.kicked && !stopping() && clock_.load(std::memory_order_relaxed) < deadline) {
@@ -68,7 +76,7 @@ class ThreadMachine : public Machine {
         seat.kicked = false;
     }
 
-    [[noreturn]] void abandoned_by(CpuId boot_cpu) override {
+    [[noreturn]] virtual void abandoned_by(VcpuId boot_cpu) {
         std::fprintf(stderr, "CPU %u: boot CPU %u never came back\n", current_, index(boot_cpu));
         std::_Exit(1);
     }
@@ -89,7 +97,7 @@ class ThreadMachine : public Machine {
         Seat& seat = seats_[current_];
         std::unique_lock lock{seat.mutex};
         seat.stalled = true;
-        sleep(seat, never, lock);
+        sleep(seat, arch::never, lock);
     }
 
     // --- for the test itself -----------------------------------------------------------------
@@ -98,7 +106,8 @@ class ThreadMachine : public Machine {
     void start(const std::function<void()>& body) {
         running_ = static_cast<int>(size_) + 1; // the test itself counts as well
         for (u32 cpu = 0; cpu < size_; cpu++) {
-            threads_.emplace_back([cpu, body] {
+            threads_.emplace_back([this, cpu, body] {
+                machine_ = this;
                 current_ = cpu;
                 body();
             });
@@ -156,7 +165,7 @@ class ThreadMachine : public Machine {
         bool kicked = false;
         bool asleep = false;
         bool stalled = false;
-        u64 deadline = never;
+        u64 deadline = arch::never;
     };
 
     void latch_kick(Seat& seat) {
@@ -198,13 +207,13 @@ class ThreadMachine : public Machine {
 
     /// Called by the last one that went to sleep: the clock leaps, or the machine is at rest.
     void nobody_runs() {
-        u64 earliest = never;
+        u64 earliest = arch::never;
         for_each_seat([&](Seat& seat) {
             if (seat.asleep && !seat.stalled) {
                 earliest = std::min(earliest, seat.deadline);
             }
         });
-        if (earliest == never) {
+        if (earliest == arch::never) {
             const std::lock_guard lock{rest_mutex_};
             at_rest_ = true;
             rest_changed_.notify_all();
@@ -244,6 +253,7 @@ class ThreadMachine : public Machine {
 
     static constexpr u32 outside = ~0U; ///< the test's own thread
     static inline thread_local u32 current_ = outside;
+    static inline thread_local ThreadMachine* machine_ = nullptr;
 
     std::unique_ptr<Seat[]> seats_;
     u32 size_;

@@ -146,7 +146,7 @@ bool Clusters::has_survivor(const dsu::Unit& unit) const {
     Hypervisor& baton = hypervisor();
     return std::ranges::any_of(baton.cpus, [&](const PerCpu& cpu) {
         return cpu.cluster.unit == &unit && cpu.running.load(std::memory_order_relaxed) &&
-               baton.vm.lifecycle().state(cpu.id) != State::lost;
+               cpu.vcpu->vm->lifecycle().state(cpu.vcpu->id) != State::lost;
     });
 }
 

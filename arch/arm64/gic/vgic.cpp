@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/gic/vgic.hpp"
 
+#include "hyp/arch.hpp"
+#include "hyp/lifecycle/vcpu.hpp"
 #include "hyp/log/log.hpp"
 #include "hyp/vm/guest_ram.hpp"
 
 namespace baton::arm64::gic {
 
 bool Machine::is_guest_memory(PhysRange range) {
-    return !range.empty() && guest_ram(range.begin.value, range.size).has_value();
+    return !range.empty() &&
+           guest_ram(*arch::self().vm, to_guest(range.begin), range.size).has_value();
 }
 
 void Machine::tell_refused(const char* reg, PhysRange range) {

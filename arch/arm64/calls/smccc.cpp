@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "hyp/vm/smccc.hpp"
+#include "arch/arm64/calls/smccc.hpp"
 
-#include "hyp/machine.hpp"
+#include "arch/arm64/firmware.hpp"
 #include "hyp/vm/hypercall.hpp"
 #include "hyp/vm/vm.hpp"
 
-namespace baton {
+namespace baton::arm64 {
 namespace {
 
 // DEN0028 7: Arm architecture calls.
@@ -23,9 +23,14 @@ bool is_workaround(u32 function) {
            function == SMCCC_ARCH_WORKAROUND_3;
 }
 
+/// Of a mitigation that only the firmware can carry out: negative where it does not know it.
+CallStatus feature_of_firmware(u32 function) {
+    return static_cast<i32>(firmware::call(SMCCC_ARCH_FEATURES, function));
+}
+
 CallStatus arch_features(u32 function) {
     if (is_workaround(function)) {
-        return machine::firmware_feature(function);
+        return feature_of_firmware(function);
     }
     const bool known = function == SMCCC_VERSION || function == SMCCC_ARCH_FEATURES;
     return known ? 0 : not_supported;
@@ -40,8 +45,8 @@ CallStatus arch_call(const GuestCall& call) {
     default:
         break;
     }
-    if (is_workaround(call.function) && machine::firmware_feature(call.function) >= 0) {
-        machine::firmware_workaround(call.function, static_cast<u32>(call.argument(0)));
+    if (is_workaround(call.function) && feature_of_firmware(call.function) >= 0) {
+        firmware::call(call.function, static_cast<u32>(call.argument(0)));
         return 0;
     }
     return not_supported;
@@ -66,4 +71,4 @@ CallResult guest_call(Vm& vm, const GuestCall& call) {
     return {not_supported};
 }
 
-} // namespace baton
+} // namespace baton::arm64

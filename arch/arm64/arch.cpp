@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //
-// hyp/machine.hpp on AArch64.
-#include "hyp/machine.hpp"
+// hyp/arch.hpp on AArch64.
+#include "hyp/arch.hpp"
 
 #include "arch/arm64/cache.hpp"
 #include "arch/arm64/departure.hpp"
 #include "arch/arm64/firmware.hpp"
+#include "arch/arm64/gic/sgi.hpp"
 #include "arch/arm64/guest_frame.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/interrupts.hpp"
@@ -14,7 +15,7 @@
 #include "hyp/log/format.hpp"
 #include "hyp/log/log.hpp"
 
-namespace baton::machine {
+namespace baton::arch {
 namespace {
 
 using namespace arm64;
@@ -44,7 +45,8 @@ void expect_unused(const Stage2& root) {
 void drop_leftovers() {
     Hypervisor& baton = hypervisor();
     PerCpu& self = this_cpu();
-    if (const u64 handover = baton.vm.lifecycle().taken_down(); handover != self.clean_since) {
+    if (const u64 handover = self.vcpu->vm->lifecycle().taken_down();
+        handover != self.clean_since) {
         self.clean_since = handover;
         baton.vgic.take_down(self.vgic);
     }
@@ -63,7 +65,7 @@ void park_loop() {
         if (self.cluster.unit != nullptr) {
             baton.clusters.look_after();
         }
-        if (const auto start = baton.vm.lifecycle().take_start()) {
+        if (const auto start = self.vcpu->vm->lifecycle().take_start()) {
             if (baton.options.panic_cpu == self.id) {
                 overflow_stack(0);
             }
@@ -77,6 +79,38 @@ void park_loop() {
 }
 
 } // namespace
+
+Vcpu& self() { return *this_cpu().vcpu; }
+u64 now() { return arm64::now(); }
+u64 frequency() { return ticks_per_second(); }
+void kick(const Vcpu& vcpu) { gic::kick(cpu_of(vcpu).mpidr); }
+void kick_others(const Vcpu&) { gic::kick_all_others(); }
+
+// A kick stays pending at the CPU interface until it is acknowledged, so WFI returns at once for
+// one that came earlier.
+void wait(u64 deadline) {
+    if (deadline == never) {
+        sleep();
+    } else {
+        sleep_until(Deadline::at(deadline));
+    }
+    take_interrupts();
+}
+
+// A lost CPU may run old code until its next access finds no translation: the root that it has
+// loaded is emptied and its VMID invalidated on all CPUs before the next kernel is entered.
+void fence_lost(Vcpu& boot, std::span<const VcpuId> lost) {
+    Hypervisor& baton = hypervisor();
+    baton.current_root().empty();
+    for (const VcpuId id : lost) {
+        baton.vgic.fence(cpu_of(boot.vm->lifecycle().vcpus()[index(id)]).vgic);
+    }
+}
+
+void abandoned_by(const Vcpu& boot) {
+    std::array<char, 80> why;
+    panic(format(why, "CPU {} began a handover and did not finish it", boot.cpu));
+}
 
 // Below the guest's frame, which is filled in from there.
 void park() { run_on_fresh_stack(reinterpret_cast<u64>(this_cpu().guest_frame()), park_loop); }
@@ -99,11 +133,9 @@ void enter_guest(GuestAddr entry, u64 argument) {
     enter_guest_frame(frame);
 }
 
-bool is_up(CpuId cpu) {
-    return hypervisor().cpus[index(cpu)].running.load(std::memory_order_relaxed);
-}
+bool is_up(const Vcpu& vcpu) { return cpu_of(vcpu).running.load(std::memory_order_relaxed); }
 
-bool is_guest_memory(GuestAddr address) {
+bool is_guest_memory(const Vm&, GuestAddr address) {
     const auto found = hypervisor().current_root().lookup(address);
     return found && found->attributes == GuestMemory::ram;
 }
@@ -135,7 +167,7 @@ void publish_bytes(PhysRange range) { cache::clean_to_poc(range); }
 
 void publish_instructions() { cache::invalidate_instructions(); }
 
-bool prepare_memory(u32 slot, std::span<const PhysRange> memory) {
+bool prepare_memory(VmId, u32 slot, std::span<const PhysRange> memory) {
     Hypervisor& baton = hypervisor();
     const Stage2Map map{.ram = memory,
                         .devices = {baton.platform.devices.begin(), baton.platform.devices.end()},
@@ -152,9 +184,9 @@ bool prepare_memory(u32 slot, std::span<const PhysRange> memory) {
     return built.has_value();
 }
 
-void abandon_memory(u32 slot) { hypervisor().roots[slot]->empty(); }
+void abandon_memory(VmId, u32 slot) { hypervisor().roots[slot]->empty(); }
 
-std::span<const PhysRange> memory_in_use() {
+std::span<const PhysRange> memory_in_use(VmId) {
     Hypervisor& baton = hypervisor();
     baton.stuck_tables.clear();
     baton.vgic.give_up_stuck_lpis([&](CpuId cpu, const VgicLpiTables& tables) {
@@ -169,11 +201,4 @@ std::span<const PhysRange> memory_in_use() {
 
 std::byte* bytes(PhysAddr address) { return reinterpret_cast<std::byte*>(address.value); }
 
-i32 firmware_feature(u32 function) {
-    constexpr u32 SMCCC_ARCH_FEATURES = 0x8000'0001;
-    return static_cast<i32>(firmware::call(SMCCC_ARCH_FEATURES, function));
-}
-
-void firmware_workaround(u32 function, u32 argument) { firmware::call(function, argument); }
-
-} // namespace baton::machine
+} // namespace baton::arch

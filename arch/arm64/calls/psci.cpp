@@ -2,12 +2,13 @@
 //
 // PSCI 1.1 as the guest sees it (Arm DEN0022). What CPUs are on is decided by the lifecycle engine,
 // never by the firmware: its CPUs are all on, for Baton.
+#include "arch/arm64/calls/smccc.hpp"
+#include "arch/arm64/hypervisor.hpp"
 #include "guest-api/baton.h"
-#include "hyp/machine.hpp"
-#include "hyp/vm/smccc.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/vm/vm.hpp"
 
-namespace baton {
+namespace baton::arm64 {
 namespace {
 
 enum Function : u32 {
@@ -68,16 +69,26 @@ CallStatus features(u32 function) {
     }
 }
 
+/// The vCPU of the VM with these affinity fields; null if it has no such.
+const Vcpu* find_vcpu(const Vm& vm, u64 mpidr) {
+    for (const Vcpu& vcpu : vm.lifecycle().vcpus()) {
+        if (cpu_of(vcpu).mpidr == mpidr) {
+            return &vcpu;
+        }
+    }
+    return nullptr;
+}
+
 CallStatus cpu_on(Vm& vm, const GuestCall& call) {
-    const auto target = find_cpu(vm.platform(), call.argument(0));
-    if (!target || !machine::is_up(*target)) {
+    const Vcpu* const target = find_vcpu(vm, call.argument(0));
+    if (target == nullptr || !arch::is_up(*target)) {
         return INVALID_PARAMETERS;
     }
     const GuestAddr entry{call.argument(1)};
-    if (!entry.is_aligned(4) || !machine::is_guest_memory(entry)) {
+    if (!entry.is_aligned(4) || !arch::is_guest_memory(vm, entry)) {
         return INVALID_ADDRESS;
     }
-    switch (vm.lifecycle().cpu_on(*target, {.entry = entry, .argument = call.argument(2)})) {
+    switch (vm.lifecycle().cpu_on(target->id, {.entry = entry, .argument = call.argument(2)})) {
     case Lifecycle::CpuOn::success:
         return SUCCESS;
     case Lifecycle::CpuOn::already_on:
@@ -96,11 +107,11 @@ CallStatus cpu_on(Vm& vm, const GuestCall& call) {
 
 CallStatus affinity_info(Vm& vm, const GuestCall& call) {
     constexpr u64 lowest_level = 0; // DEN0022 5.7.1: from 1.0 on others need not be supported
-    const auto cpu = find_cpu(vm.platform(), call.argument(0));
-    if (!cpu || !machine::is_up(*cpu) || call.argument(1) != lowest_level) {
+    const Vcpu* const vcpu = find_vcpu(vm, call.argument(0));
+    if (vcpu == nullptr || !arch::is_up(*vcpu) || call.argument(1) != lowest_level) {
         return INVALID_PARAMETERS;
     }
-    switch (vm.lifecycle().state(*cpu)) {
+    switch (vm.lifecycle().state(vcpu->id)) {
     case State::idle_dead:
     case State::claimed:
         return OFF;
@@ -143,7 +154,7 @@ CallStatus psci_call(Vm& vm, const GuestCall& call) {
     case CPU_SUSPEND_32:
     case CPU_SUSPEND_64:
         // A power-down would lose EL2: done as a standby, from which any wake-up may come early.
-        machine::standby();
+        arch::standby();
         return SUCCESS;
     case CPU_OFF:
         vm.follow(vm.lifecycle().cpu_off());
@@ -157,7 +168,7 @@ CallStatus psci_call(Vm& vm, const GuestCall& call) {
     case MIGRATE_INFO_TYPE:
         return no_trusted_os;
     case SYSTEM_OFF:
-        machine::power_off();
+        arch::power_off();
     case SYSTEM_RESET:
         vm.restart();
     case PSCI_FEATURES:
@@ -170,4 +181,4 @@ CallStatus psci_call(Vm& vm, const GuestCall& call) {
     }
 }
 
-} // namespace baton
+} // namespace baton::arm64
