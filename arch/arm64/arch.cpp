@@ -41,6 +41,9 @@ void expect_unused(const Stage2& root) {
     }
 }
 
+/// Of the kernel that runs, or is about to.
+Stage2& current_root(const Vm& vm) { return *vm.arch().roots[vm.images().running_slot()]; }
+
 /// SGIs, or settings, that other CPUs left here for the last kernel.
 void drop_leftovers() {
     Hypervisor& baton = hypervisor();
@@ -100,10 +103,9 @@ void wait(u64 deadline) {
 // A lost CPU may run old code until its next access finds no translation: the root that it has
 // loaded is emptied and its VMID invalidated on all CPUs before the next kernel is entered.
 void fence_lost(Vcpu& boot, std::span<const VcpuId> lost) {
-    Hypervisor& baton = hypervisor();
-    baton.current_root().empty();
+    current_root(*boot.vm).empty();
     for (const VcpuId id : lost) {
-        baton.vgic.fence(cpu_of(boot.vm->lifecycle().vcpus()[index(id)]).vgic);
+        hypervisor().vgic.fence(cpu_of(boot.vm->lifecycle().vcpus()[index(id)]).vgic);
     }
 }
 
@@ -116,12 +118,12 @@ void abandoned_by(const Vcpu& boot) {
 void park() { run_on_fresh_stack(reinterpret_cast<u64>(this_cpu().guest_frame()), park_loop); }
 
 void prepare_vcpu() {
-    Hypervisor& baton = hypervisor();
-    load_root(baton.current_root());
-    if (this_cpu().cluster.unit != nullptr) {
-        baton.clusters.enter();
+    PerCpu& self = this_cpu();
+    load_root(current_root(*self.vcpu->vm));
+    if (self.cluster.unit != nullptr) {
+        hypervisor().clusters.enter();
     }
-    baton.vgic.turn_on(this_cpu().vgic);
+    hypervisor().vgic.turn_on(self.vgic);
 }
 
 void enter_guest(GuestAddr entry, u64 argument) {
@@ -135,8 +137,8 @@ void enter_guest(GuestAddr entry, u64 argument) {
 
 bool is_up(const Vcpu& vcpu) { return cpu_of(vcpu).running.load(std::memory_order_relaxed); }
 
-bool is_guest_memory(const Vm&, GuestAddr address) {
-    const auto found = hypervisor().current_root().lookup(address);
+bool is_guest_memory(const Vm& vm, GuestAddr address) {
+    const auto found = current_root(vm).lookup(address);
     return found && found->attributes == GuestMemory::ram;
 }
 
@@ -167,36 +169,35 @@ void publish_bytes(PhysRange range) { cache::clean_to_poc(range); }
 
 void publish_instructions() { cache::invalidate_instructions(); }
 
-bool prepare_memory(VmId, u32 slot, std::span<const PhysRange> memory) {
-    Hypervisor& baton = hypervisor();
-    const Stage2Map map{.ram = memory,
-                        .devices = {baton.platform.devices.begin(), baton.platform.devices.end()},
-                        .holes = {}};
-    auto& root = baton.roots[slot];
+bool prepare_memory(VmId id, u32 slot, std::span<const PhysRange> memory) {
+    VmArch& vm = hypervisor().vm(id).arch();
+    const Stage2Map map{.ram = memory, .devices = vm.devices, .holes = {}};
+    auto& root = vm.roots[slot];
     expect_unused(*root);
     auto built = root->build(map);
-    if (!built && built.error() == Error::busy && !baton.spare_roots.empty()) {
-        const PhysRange tables = baton.spare_roots[baton.spare_roots.size() - 1];
-        baton.spare_roots.erase(baton.spare_roots.size() - 1);
+    if (!built && built.error() == Error::busy && !vm.spare_roots.empty()) {
+        Hypervisor& baton = hypervisor();
+        const PhysRange tables = vm.spare_roots[vm.spare_roots.size() - 1];
+        vm.spare_roots.erase(vm.spare_roots.size() - 1);
         root.emplace(*baton.root_format, tables, baton.next_vmid++);
         built = root->build(map);
     }
     return built.has_value();
 }
 
-void abandon_memory(VmId, u32 slot) { hypervisor().roots[slot]->empty(); }
+void abandon_memory(VmId id, u32 slot) { hypervisor().vm(id).arch().roots[slot]->empty(); }
 
-std::span<const PhysRange> memory_in_use(VmId) {
-    Hypervisor& baton = hypervisor();
-    baton.stuck_tables.clear();
-    baton.vgic.give_up_stuck_lpis([&](CpuId cpu, const VgicLpiTables& tables) {
+std::span<const PhysRange> memory_in_use(VmId id) {
+    auto& stuck = hypervisor().vm(id).arch().stuck_tables;
+    stuck.clear();
+    hypervisor().vgic.give_up_stuck_lpis([&](CpuId cpu, const VgicLpiTables& tables) {
         log::line("warning: CPU {}: LPIs stay on; their tables at {} and {} are reserved, and no "
                   "kernel gets the ITS any more",
                   cpu, tables.config.begin, tables.pending.begin);
-        (void)baton.stuck_tables.push(tables.config); // two for each CPU
-        (void)baton.stuck_tables.push(tables.pending);
+        (void)stuck.push(tables.config); // two for each CPU
+        (void)stuck.push(tables.pending);
     });
-    return {baton.stuck_tables.data(), baton.stuck_tables.size()};
+    return {stuck.data(), stuck.size()};
 }
 
 std::byte* bytes(PhysAddr address) { return reinterpret_cast<std::byte*>(address.value); }

@@ -121,7 +121,7 @@ void find_virtio_mmio() {
     MappedDevices devices;
     for (const PhysRange& frame : baton.platform.virtio_mmio) {
         if (virtio::has_mmio_device(devices, frame.begin)) {
-            (void)baton.virtio_mmio.push(frame); // as many as the platform's: never full
+            (void)baton.host_arch.virtio_mmio.push(frame); // as many as the platform's: never full
         }
     }
 }
@@ -135,8 +135,11 @@ std::optional<VcpuId> vcpu_of(std::optional<CpuId> cpu) {
 /// The VM is there before the other CPUs are: they park in it.
 void start_vm() {
     Hypervisor& baton = hypervisor();
-    baton.vm.start(
+    baton.host_arch.devices = {baton.platform.devices.begin(), baton.platform.devices.end()};
+    baton.host_arch.pci_hosts = {baton.platform.pci_hosts.begin(), baton.platform.pci_hosts.end()};
+    baton.host.start(
         {.id = host_vm,
+         .arch = &baton.host_arch,
          .platform = &baton.platform,
          .steps = faults_are_planned() ? guest_kexec_steps_with_faults() : guest_kexec_steps(),
          .vcpus = baton.vcpus,
@@ -152,8 +155,8 @@ void start_vm() {
 /// The images go into their slots; returns what the boot CPU enters.
 StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
     Hypervisor& baton = hypervisor();
-    ImageStore& images = baton.vm.images();
-    (void)baton.vm.claim_images(); // nobody else is there yet
+    ImageStore& images = baton.host.images();
+    (void)baton.host.claim_images(); // nobody else is there yet
     images.init({.vm = host_vm,
                  .platform = &baton.platform,
                  .firmware_dtb = firmware_dtb,
@@ -177,7 +180,7 @@ StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
             log::line("warning: the next image is not staged: {}", describe(next.error()));
         }
     }
-    baton.vm.unclaim_images();
+    baton.host.unclaim_images();
     return *first;
 }
 

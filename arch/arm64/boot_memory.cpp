@@ -16,7 +16,7 @@ namespace {
 
 constexpr u64 el2_table_pages = 192;
 constexpr u64 stage2_table_pages = 256;
-constexpr u64 all_roots = 2 + Hypervisor::lost_cpu_budget;
+constexpr u64 all_roots = 2 + VmArch::lost_cpu_budget;
 /// One table, or up to 16 in a row that are aligned to their size.
 constexpr u64 parking_root_pages = 31;
 /// The code of waiting, then the table.
@@ -111,12 +111,12 @@ void lay_out_roots() {
     if (!format) {
         refuse_to_boot("the DTB names addresses beyond what this CPU can translate");
     }
-    for (u32 slot = 0; slot < baton.roots.size(); slot++) {
-        baton.roots[slot].emplace(*format, take_pages(stage2_table_pages * page_size),
-                                  baton.next_vmid++);
+    for (u32 slot = 0; slot < baton.host_arch.roots.size(); slot++) {
+        baton.host_arch.roots[slot].emplace(*format, take_pages(stage2_table_pages * page_size),
+                                            baton.next_vmid++);
     }
-    for (u32 i = 0; i < Hypervisor::lost_cpu_budget; i++) {
-        (void)baton.spare_roots.push(take_pages(stage2_table_pages * page_size));
+    for (u32 i = 0; i < VmArch::lost_cpu_budget; i++) {
+        (void)baton.host_arch.spare_roots.push(take_pages(stage2_table_pages * page_size));
     }
     baton.root_format = *format;
 

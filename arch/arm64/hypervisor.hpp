@@ -7,6 +7,7 @@
 #include "arch/arm64/mmu/stage2.hpp"
 #include "arch/arm64/percpu.hpp"
 #include "arch/arm64/pl011.hpp"
+#include "arch/arm64/vm_arch.hpp"
 #include "hyp/memory/bump.hpp"
 #include "hyp/memory/layout.hpp"
 #include "hyp/platform/options.hpp"
@@ -31,28 +32,19 @@ struct Hypervisor {
     std::optional<Stage1> map;
     std::span<PerCpu> cpus;
     std::span<Vcpu> vcpus;
-    /// By slot. A root that a lost CPU still has loaded is never used again: a spare takes its
-    /// place, as often as there is one.
-    static constexpr usize lost_cpu_budget = 4;
-    std::array<std::optional<Stage2>, 2> roots;
     std::optional<Stage2Format> root_format;
     /// Maps nothing, and stays so: for CPUs that are in no guest.
     std::optional<Stage2> parking_root;
-    StaticVector<PhysRange, lost_cpu_budget> spare_roots;
     u8 next_vmid = 1;
     Vgic vgic;
-    /// Where LPIs could not be turned off: a configuration and a pending table for each CPU.
-    StaticVector<PhysRange, 2 * max_cpus> stuck_tables;
     Clusters clusters;
-    /// Of the platform's frames, those that have a device.
-    StaticVector<PhysRange, 64> virtio_mmio;
-    Vm vm;
+    VmArch host_arch;
+    Vm host;
     std::optional<SpinTable> spin_table; ///< baton.park=wfe
     /// Host kexec: parked CPUs leave (departure.hpp).
     std::atomic<bool> departing{false};
 
-    /// Of the kernel that runs, or is about to.
-    Stage2& current_root() { return *roots[vm.images().running_slot()]; }
+    Vm& vm(VmId) { return host; }
 };
 
 /// Raw memory; boot.cpp constructs it there.

@@ -17,36 +17,35 @@ namespace {
 
 /// A handover drops what the list registers hold: the next kernel must not see it. For a CPU_OFF
 /// it goes back to the GIC, for the guest may have routed it to a CPU that stays.
-void empty_list_registers() {
-    Hypervisor& baton = hypervisor();
-    if (this_cpu().vcpu->vm->lifecycle().handover_wanted()) {
-        baton.vgic.drop_interrupts(this_cpu().vgic);
+void empty_list_registers(Vcpu& self) {
+    VgicCpu& vgic = this_cpu().vgic;
+    if (self.vm->lifecycle().handover_wanted()) {
+        hypervisor().vgic.drop_interrupts(vgic);
     } else {
-        baton.vgic.release_interrupts(this_cpu().vgic);
+        hypervisor().vgic.release_interrupts(vgic);
     }
 }
 void close_interface() { hypervisor().vgic.close_interface(this_cpu().vgic); }
 
 /// Before the gathering, for a Redistributor writes to its tables while LPIs are on. A CPU_OFF
 /// keeps them on, as kernels expect.
-void disable_lpis() {
-    Hypervisor& baton = hypervisor();
-    PerCpu& self = this_cpu();
-    if (!this_cpu().vcpu->vm->lifecycle().handover_wanted()) {
-        baton.vgic.hand_over_lpis(self.vgic);
+void disable_lpis(Vcpu& self) {
+    VgicCpu& vgic = this_cpu().vgic;
+    if (!self.vm->lifecycle().handover_wanted()) {
+        hypervisor().vgic.hand_over_lpis(vgic);
     } else {
-        (void)baton.vgic.disable_lpis(self.vgic); // if they stay on: arch::memory_in_use
+        (void)hypervisor().vgic.disable_lpis(vgic); // if they stay on: arch::memory_in_use
     }
 }
 
 /// No LPI is made any more, and no table of the ITS's is in memory.
-void stop_its() {
+void stop_its(Vm&) {
     if (!hypervisor().vgic.reset_its()) {
         log::line("warning: an ITS does not come to rest: it may still write to its tables");
     }
 }
 /// Of CPUs that are off, which keep them, or lost.
-void disable_idle_lpis() { (void)hypervisor().vgic.disable_lpis_of_others(); }
+void disable_idle_lpis(Vm&) { (void)hypervisor().vgic.disable_lpis_of_others(); }
 
 /// Its last core in the guest stops a cluster's counters.
 void give_up_share() {
@@ -55,39 +54,37 @@ void give_up_share() {
     }
 }
 
-void take_shares() {
+void take_shares(Vm&) {
     if (!hypervisor().clusters.empty()) {
         hypervisor().clusters.take_away();
     }
 }
-void forget_sgis() { hypervisor().vgic.forget_sgis(); }
-void reset_spis() {
+void forget_sgis(Vm&) { hypervisor().vgic.forget_sgis(); }
+void reset_spis(Vm&) {
     if (!hypervisor().vgic.reset_spis()) {
         log::line("warning: the Distributor did not take its reset in time");
     }
 }
-void route_spis() { hypervisor().vgic.route_spis(this_cpu().vgic); }
+void route_spis(Vm&) { hypervisor().vgic.route_spis(this_cpu().vgic); }
 
 /// A device that does not stop is named in the log: the next kernel's memory is not safe from it.
-void stop_dma() {
-    Hypervisor& baton = hypervisor();
+void stop_dma(Vm& vm) {
+    const VmArch& its = vm.arch();
     MappedDevices devices;
     const DmaOff off =
-        dma_off(devices, {baton.platform.pci_hosts.data(), baton.platform.pci_hosts.size()},
-                {baton.virtio_mmio.data(), baton.virtio_mmio.size()});
+        dma_off(devices, its.pci_hosts, {its.virtio_mmio.data(), its.virtio_mmio.size()});
     for (const PhysAddr device : off.left) {
         log::line("warning: the device at {} may still write to memory", device);
     }
 }
 
-void switch_memory() { this_cpu().vcpu->vm->switch_to_staged_image(); }
+void switch_memory(Vm& vm) { vm.switch_to_staged_image(); }
 
 void refuse_1_of_n() { hypervisor().vgic.refuse_1_of_n(this_cpu().vgic); }
-void reset_redistributor() {
-    Hypervisor& baton = hypervisor();
+void reset_redistributor(Vcpu& vcpu) {
     PerCpu& self = this_cpu();
-    self.clean_since = this_cpu().vcpu->vm->lifecycle().taken_down();
-    if (!baton.vgic.reset_own_interrupts(self.vgic)) {
+    self.clean_since = vcpu.vm->lifecycle().taken_down();
+    if (!hypervisor().vgic.reset_own_interrupts(self.vgic)) {
         log::line("warning: CPU {}: the Redistributor did not take its reset in time", self.id);
     }
 }
@@ -146,6 +143,9 @@ constexpr Parts el1{"el1",
                     Part{"vectors", reset_vectors}};
 constexpr Parts gicr{"gicr", Part{"1_of_n", refuse_1_of_n}, Part{"own", reset_redistributor}};
 constexpr Parts root{"root", Part{"old", leave_root}};
+
+static_assert(acts_on_vm(irqs) && acts_on_vm(dma) && acts_on_vm(memory));
+static_assert(acts_on_core(vgic) && acts_on_core(gicr));
 
 constexpr bool parallel = true;
 

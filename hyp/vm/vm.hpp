@@ -12,11 +12,15 @@
 
 namespace baton {
 
+/// The architecture's part of a VM.
+struct VmArch;
+
 /// One virtual machine: its vCPUs, each pinned to a CPU, and its images.
 class Vm {
   public:
     struct Setup {
         VmId id;
+        VmArch* arch;
         const Platform* platform;
         std::span<const Step> steps;
         std::span<Vcpu> vcpus;
@@ -35,6 +39,7 @@ class Vm {
     void start(const Setup& setup);
 
     VmId id() const { return setup_.id; }
+    VmArch& arch() const { return *setup_.arch; }
     Lifecycle& lifecycle() { return *lifecycle_; }
     const Lifecycle& lifecycle() const { return *lifecycle_; }
     ImageStore& images() { return images_; }
