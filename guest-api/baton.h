@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Baton's ABI, revision 1.0: what a guest calls to stage its successor and to start it.
+ * Baton's ABI, revision 1.1: what a guest calls to stage its successor and to start it.
  *
  * C11 and C++; needs no other header. The conventions are Arm's SMCCC 1.2 (DEN0028), service range
  * "vendor-specific hypervisor" (owner 6). A call is HVC #0 or SMC #0 with the function in W0 and
@@ -49,15 +49,15 @@ BATON_ASSERT_SIZE(baton_u64, 8);
 enum baton_error {
     BATON_NOT_SUPPORTED = -1,     /* Baton does not know the function */
     BATON_INVALID_PARAMETER = -3, /* a size, number, kind or flag that the call does not take */
-    BATON_NOT_ALLOWED = -16,      /* Baton was told to refuse this (baton.load=off) */
-    BATON_BUSY = -17,             /* another vCPU stages or execs, or a load is in progress */
-    BATON_BAD_ADDRESS = -18,      /* not wholly the guest's own RAM, or the range wraps */
-    BATON_STALE = -19,            /* the id is not that of the load in progress, or staged */
-    BATON_OUT_OF_ORDER = -20,     /* the chunk begins beyond what has been copied */
-    BATON_OVERLAP = -21,          /* the chunk begins within what has been copied */
-    BATON_BAD_MAGIC = -22,        /* the kernel is no arm64 Image (still compressed?) */
-    BATON_BAD_HEADER = -23, /* an Image that cannot run here: byte order, page size, no size */
-    BATON_TOO_BIG = -24,    /* does not fit the slot; X1 = bytes needed, X2 = bytes of the slot */
+    BATON_NOT_ALLOWED = -16,  /* not this VM's to do, or refused by an option (baton.load=off) */
+    BATON_BUSY = -17,         /* another vCPU stages or execs, or a load is in progress */
+    BATON_BAD_ADDRESS = -18,  /* not wholly the guest's own RAM, or the range wraps */
+    BATON_STALE = -19,        /* the id is not that of the load in progress, or staged */
+    BATON_OUT_OF_ORDER = -20, /* the chunk begins beyond what has been copied */
+    BATON_OVERLAP = -21,      /* the chunk begins within what has been copied */
+    BATON_BAD_MAGIC = -22,    /* the kernel is no arm64 Image (still compressed?) */
+    BATON_BAD_HEADER = -23,   /* an Image that cannot run here: byte order, page size, no size */
+    BATON_TOO_BIG = -24,      /* does not fit the slot; X1 = bytes needed, X2 = bytes of the slot */
     BATON_BAD_COMMAND_LINE = -25, /* longer than BATON_MAX_COMMAND_LINE, or it holds a NUL */
     BATON_INCOMPLETE = -26,       /* seal before everything was copied; X1 = bytes missing */
     BATON_BAD_DIGEST = -27, /* what was copied is not what the caller meant; the load is over */
@@ -86,7 +86,7 @@ enum baton_error {
  */
 #define BATON_REVISION 0x8600ff03u
 #define BATON_REVISION_MAJOR 1
-#define BATON_REVISION_MINOR 0
+#define BATON_REVISION_MINOR 1
 
 /* X0 = the BATON_HAS_ bits of what this Baton can do. */
 #define BATON_FEATURES 0x86000000u
@@ -97,6 +97,8 @@ enum baton_error {
 #define BATON_HAS_TRACE (1u << 4)
 #define BATON_HAS_LOG (1u << 5)
 #define BATON_HAS_HOST (1u << 6) /* BATON_HOST_KEXEC */
+#define BATON_HAS_VMS (1u << 7)  /* BATON_VM_STATUS, BATON_VM_POWER, baton_load.vm, BATON_DOORBELL \
+                                  */
 
 /* ---- Load. One at a time ---- */
 
@@ -130,7 +132,8 @@ struct baton_load {
     baton_u32 kind; /* enum baton_load_kind */
     baton_u32 flags;
     baton_u32 piece_count; /* 1 to BATON_MAX_PIECES */
-    baton_u32 reserved;
+    baton_u32
+        vm; /* whose next kernel it is: 0 = the caller's; another's number: the host VM only */
     struct baton_piece pieces[BATON_MAX_PIECES]; /* copied in this order */
 };
 BATON_ASSERT_SIZE(struct baton_load, 272);
@@ -139,6 +142,7 @@ BATON_ASSERT_SIZE(struct baton_load, 272);
  * Begins a load: X1 = address of a struct baton_load, X2 = its size. Returns X1 = the load's id,
  * not 0 and never used again. An image that is staged already is dropped, but only when nothing
  * stands against the new load.
+ * The id says which VM it is for: the calls below need no other word of it.
  * INVALID_PARAMETER, NOT_ALLOWED, BAD_ADDRESS, TRUSTED_OS; BUSY, also while another load is
  * in progress (BATON_LOAD_DROP ends that, whoever began it); TOO_BIG if the sizes alone do not fit
  * the slot; BAD_COMMAND_LINE by its size.
@@ -176,7 +180,7 @@ BATON_ASSERT_SIZE(struct baton_seal, 104);
 
 /*
  * Drops a load in progress or the staged image: X1 = its id, or 0 for whatever there is, which may
- * be nothing. STALE, BUSY.
+ * be nothing for the caller's own VM. STALE, BUSY.
  */
 #define BATON_LOAD_DROP 0xc6000004u
 
@@ -186,6 +190,8 @@ BATON_ASSERT_SIZE(struct baton_seal, 104);
  * Starts the staged image: X1 = flags, 0; X2 = its id, or 0 for whichever it is. Does not return
  * when it succeeds: all vCPUs are torn down, and the calling one enters the new kernel. The others
  * are off, for PSCI CPU_ON (the firmware's, after a BATON_HOST_KEXEC). From any vCPU, in any state.
+ * With the id of another VM's image, which the host VM has staged, it returns BATON_OK: that VM, be
+ * it running or off, has been told, and enters the image by itself.
  * INVALID_PARAMETER, NOT_SEALED, STALE, BUSY.
  */
 #define BATON_EXEC 0xc6000005u
@@ -244,6 +250,52 @@ BATON_ASSERT_SIZE(struct baton_status, 136);
  * what the caller has room for and Baton knows. A moment's truth. INVALID_PARAMETER, BAD_ADDRESS.
  */
 #define BATON_STATUS 0xc6000006u
+
+/* ---- Several VMs. Any vCPU, any time ---- */
+
+/* A VM's number is its place among the machine's, from 0, which is the host VM. */
+
+enum baton_vm_state {
+    BATON_VM_OFF = 0, /* none of its vCPUs runs */
+    BATON_VM_RUNNING = 1
+};
+
+struct baton_vm_status {
+    baton_u32 number;
+    baton_u32 state;  /* enum baton_vm_state */
+    baton_u64 memory; /* bytes that its kernel has */
+    char name[32];    /* its node's in the boot description, or "host"; NUL at the end */
+    struct baton_status status;
+};
+BATON_ASSERT_SIZE(struct baton_vm_status, 184);
+
+/*
+ * X1 = number of the VM, X2 = address of a struct baton_vm_status, X3 = its size, at least 8.
+ * Returns X1 = bytes written. The host VM may ask for any, others for themselves.
+ * INVALID_PARAMETER: there are not so many VMs. NOT_ALLOWED, BAD_ADDRESS.
+ */
+#define BATON_VM_STATUS 0xc600000au
+
+enum baton_vm_operation {
+    BATON_VM_START =
+        0, /* one that is off, with its next boot image, or with what is staged for it */
+    BATON_VM_STOP =
+        1 /* one that runs: all its vCPUs are torn down, nothing is asked of its kernel */
+};
+
+/*
+ * X1 = number of a VM other than the host VM, X2 = enum baton_vm_operation. The host VM only. The
+ * VM has been told when it returns; BATON_VM_STATUS says when it is done. Nothing to do is no
+ * error. INVALID_PARAMETER, NOT_ALLOWED; NOT_SEALED: it has no image to start with; BUSY.
+ */
+#define BATON_VM_POWER 0xc600000bu
+
+/*
+ * Rings the other VM of a shared memory region: X1 = number of the region (baton,region of its node
+ * in the caller's DTB). The other VM gets the interrupt of its own node, an edge. What was written
+ * to the region before is visible there. INVALID_PARAMETER: the caller has no such region.
+ */
+#define BATON_DOORBELL 0xc600000cu
 
 /* ---- Trace of the last handover. Any vCPU, any time ---- */
 

@@ -57,7 +57,7 @@ std::optional<PieceKind> piece_kind(u32 kind) {
 using Pieces = StaticVector<Piece, Load::max_pieces>;
 
 Result<Pieces> read_pieces(const baton_load& request) {
-    if (request.kind > BATON_HOST_KEXEC || request.flags != 0 || request.reserved != 0 ||
+    if (request.kind > BATON_HOST_KEXEC || request.flags != 0 || request.vm != 0 ||
         request.piece_count > BATON_MAX_PIECES) {
         return std::unexpected(Error::invalid);
     }

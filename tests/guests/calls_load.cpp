@@ -23,7 +23,7 @@ void refuse_begin() {
     };
     invalid("begin: a kind that there is not", [](auto& load) { load.kind = 77; });
     invalid("begin: a flag that there is not", [](auto& load) { load.flags = 1; });
-    invalid("begin: reserved is not 0", [](auto& load) { load.reserved = 1; });
+    invalid("begin: there is no such VM", [](auto& load) { load.vm = 9; });
     invalid("begin: no pieces", [](auto& load) { load.piece_count = 0; });
     invalid("begin: 17 pieces", [](auto& load) { load.piece_count = 17; });
     invalid("begin: 2^32 - 1 pieces", [](auto& load) { load.piece_count = ~0U; });
