@@ -33,13 +33,12 @@ namespace {
 
 void read_options() {
     Hypervisor& baton = hypervisor();
-    const ParsedOptions parsed = parse_options(baton.platform.bootargs);
-    for (const OptionProblem& problem : parsed.problems) {
+    const OptionProblems problems = parse_options(baton.platform.bootargs, baton.options);
+    for (const OptionProblem& problem : problems) {
         log::line("warning: option {} ignored: {}", problem.word, problem.why);
     }
-    baton.options = parsed.options;
-    set_panic_action(parsed.options.panic);
-    plan_faults({parsed.options.step_faults.begin(), parsed.options.step_faults.end()},
+    set_panic_action(baton.options.panic);
+    plan_faults({baton.options.step_faults.begin(), baton.options.step_faults.end()},
                 guest_kexec_steps());
 }
 

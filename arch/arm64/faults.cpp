@@ -51,11 +51,11 @@ void sleep_for(u64 ticks) {
 
 void plan_faults(std::span<const StepFault> faults, std::span<const Step> steps) {
     for (const StepFault& fault : faults) {
-        if (const auto row = find_row(steps, fault.step)) {
+        if (const auto row = find_row(steps, fault.step.view())) {
             (void)plan.push({fault, *row}); // it has room for every option
         } else {
             log::line("warning: option baton.fault={}:CPU@{} ignored: no step has that name",
-                      name_of(fault.kind), fault.step);
+                      name_of(fault.kind), fault.step.view());
         }
     }
 }

@@ -174,7 +174,8 @@ std::optional<StepFault> parse_step_fault(std::string_view text) {
     }
     const usize colon = text.find(':');
     const usize at = text.find('@');
-    if (colon == text.npos || at == text.npos || at < colon || at + 1 == text.size()) {
+    if (colon == text.npos || at == text.npos || at < colon || at + 1 == text.size() ||
+        text.size() - (at + 1) > StepName::longest) {
         return std::nullopt;
     }
     const auto kind = parse_fault_kind(text.substr(0, colon));
@@ -188,7 +189,7 @@ std::optional<StepFault> parse_step_fault(std::string_view text) {
                            : name == "boot" ? StepFault::Of::boot
                                             : StepFault::Of::all,
                      .cpu = cpu.value_or(CpuId{}),
-                     .step = text.substr(at + 1),
+                     .step = StepName{text.substr(at + 1)},
                      .us = us};
 }
 
@@ -267,14 +268,14 @@ std::optional<u64> parse_size(std::string_view text) {
     return size;
 }
 
-ParsedOptions parse_options(std::string_view bootargs) {
+OptionProblems parse_options(std::string_view bootargs, Options& options) {
     constexpr std::string_view prefix = "baton.";
     constexpr std::string_view blanks = " \t\r\n";
-    ParsedOptions parsed;
+    OptionProblems problems;
     for (;;) {
         const usize begin = bootargs.find_first_not_of(blanks);
         if (begin == bootargs.npos) {
-            return parsed;
+            return problems;
         }
         bootargs.remove_prefix(begin);
         const std::string_view word = bootargs.substr(0, bootargs.find_first_of(blanks));
@@ -282,8 +283,8 @@ ParsedOptions parse_options(std::string_view bootargs) {
         if (!word.starts_with(prefix)) {
             continue;
         }
-        if (const char* why = set_option(parsed.options, word.substr(prefix.size()))) {
-            (void)parsed.problems.push({word, why});
+        if (const char* why = set_option(options, word.substr(prefix.size()))) {
+            (void)problems.push({word, why});
         }
     }
 }

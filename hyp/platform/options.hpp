@@ -4,6 +4,8 @@
 #include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -24,6 +26,24 @@ enum class FaultKind {
     kick,    ///< kicks all other CPUs, and the boot CPU once more
 };
 
+/// Of one step of a handover; arch knows which there are. A copy: the options outlive the DTB that
+/// they were read from.
+class StepName {
+  public:
+    static constexpr usize longest = 15;
+
+    constexpr StepName() = default;
+    /// @param name no longer than `longest`
+    explicit constexpr StepName(std::string_view name) : size_{name.size()} {
+        std::copy(name.begin(), name.end(), text_.begin());
+    }
+    constexpr std::string_view view() const { return {text_.data(), size_}; }
+
+  private:
+    std::array<char, longest> text_{};
+    usize size_ = 0;
+};
+
 /// A fault at one step of one handover.
 struct StepFault {
     /// Whose, but for a CPU by its number.
@@ -31,8 +51,8 @@ struct StepFault {
 
     FaultKind kind;
     Of of;
-    CpuId cpu;             ///< with Of::one
-    std::string_view step; ///< points into the text that was parsed; arch knows the names
+    CpuId cpu; ///< with Of::one
+    StepName step;
     std::optional<u32> us; ///< with FaultKind::late; none: a quarter of the deadline
 };
 
@@ -62,13 +82,12 @@ struct OptionProblem {
     const char* why;
 };
 
-struct ParsedOptions {
-    Options options;
-    StaticVector<OptionProblem, 8> problems; ///< only the first few
-};
+using OptionProblems = StaticVector<OptionProblem, 8>;
 
 /// Words that do not begin with `baton.` are somebody else's and pass in silence.
-ParsedOptions parse_options(std::string_view bootargs);
+/// @param options gets what the words say, and keeps the rest
+/// @return only the first few problems
+OptionProblems parse_options(std::string_view bootargs, Options& options);
 
 /// A size as Linux's memparse reads it, decimal or 0x hexadecimal with one suffix of K M G (or
 /// k m g) at most. Nothing if there is any other character, no digit, or more than 64 bits.

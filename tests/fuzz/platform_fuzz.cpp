@@ -22,7 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
     if (!parse_platform(dtb, *platform)) {
         return 0;
     }
-    const Options options = parse_options(platform->bootargs).options;
+    Options options;
+    (void)parse_options(platform->bootargs, options);
     std::vector<PhysRange> modules;
     for (const BootImage& image : platform->boot_images) {
         modules.push_back(image.kernel);
