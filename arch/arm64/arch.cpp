@@ -144,13 +144,13 @@ bool is_guest_memory(const Vm& vm, GuestAddr address) {
 
 void power_off() {
     log::line("power off");
-    log::flush();
+    log::flush_all();
     firmware::system_off();
 }
 
 void reset() {
     log::line("reset");
-    log::flush();
+    log::flush_all();
     firmware::system_reset();
 }
 

@@ -128,7 +128,7 @@ bool at_el2() {
 void set_panic_action(PanicAction action) { state.action.store(action, std::memory_order_relaxed); }
 
 void end_machine() {
-    log::flush();
+    log::flush_all();
     switch (state.action.load(std::memory_order_relaxed)) {
     case PanicAction::semihosting:
         semihosting_exit(1);

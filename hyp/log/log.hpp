@@ -3,7 +3,10 @@
 
 #include "hyp/log/format.hpp"
 
-/// What Baton has to say: lines that begin with "baton: ", kept in a ring in memory.
+#include <algorithm>
+
+/// What Baton has to say: lines that begin with "baton: ", kept in a ring in memory. ASCII: any
+/// other character is kept as '?'.
 ///
 /// Until the first guest is entered each line also goes to the console at once. From then on the
 /// UART is the guest's: lines wait in the ring until `flush` finds a moment when no guest is using
@@ -19,27 +22,44 @@ void attach_console(ConsoleWriter writer);
 /// Ends the immediate output: the console is the guest's.
 void release_console();
 
-/// Writes what has been logged since the last output. One CPU at a time.
+/// Writes what has been logged since the last output, up to a line that another CPU is writing just
+/// now: that one comes next time.
 void flush();
 
-/// A stretch of the ring, which may wrap once.
-struct Window {
-    u64 position;
-    std::string_view first, second;
-};
-Window window_from(u64 position, u64 room);
+/// The same where there is no next time: of a line that is not complete what there is.
+void flush_all();
 
-/// Calls `piece(text)`, once or twice, with what was logged from `position` on, at most `room`
-/// bytes.
+/// What becomes of characters that were announced but are not written yet.
+enum class Gaps {
+    stop, ///< they end what is read
+    show, ///< they read as '?': their writer may be lost
+};
+
+/// Copies what was logged from `position` on. Any CPU, at any time; it neither locks nor waits.
 /// @param position bytes since boot; moves on to the oldest byte that is still there
+/// @return bytes
+usize copy_out(u64& position, std::span<char> to, Gaps gaps = Gaps::stop);
+
+/// Calls `piece(text)`, as often as it takes, with what was logged from `position` on, at most
+/// `room` bytes.
+/// @param position as for copy_out
 template <class Piece>
-void read(u64& position, u64 room, Piece piece) {
-    const Window window = window_from(position, room);
-    position = window.position;
-    for (const std::string_view text : {window.first, window.second}) {
-        if (!text.empty()) {
-            piece(text);
+void read(u64& position, u64 room, Piece piece, Gaps gaps = Gaps::stop) {
+    std::array<char, 256> buffer;
+    u64 at = position;
+    for (bool first = true; room != 0; first = false) {
+        u64 begin = at;
+        const usize size =
+            copy_out(begin, std::span{buffer}.first(std::min<usize>(buffer.size(), room)), gaps);
+        if (first) {
+            position = begin;
         }
+        if (size == 0 || (!first && begin != at)) {
+            return; // all, or the writers have overtaken it
+        }
+        piece(std::string_view{buffer.data(), size});
+        at = begin + size;
+        room -= size;
     }
 }
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/log/log.hpp"
 
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
 #include <doctest/doctest.h>
 #include <string>
+#include <thread>
+#include <vector>
 
 using namespace baton;
 
@@ -52,4 +57,106 @@ TEST_CASE("what a guest can cause does not fill the log") {
     CHECK(text.ends_with("baton: again: 7\n"));
     log::line("Baton itself");
     CHECK(read_from(begin).ends_with("baton: Baton itself\n"));
+}
+
+TEST_CASE("what is not ASCII cannot be told from what is not written") {
+    const u64 begin = end_of_log();
+    log::line("a {} b", "\xc3\xa9");
+    CHECK(read_from(begin) == "baton: a ?? b\n");
+}
+
+TEST_CASE("writers at once: whoever reads meanwhile gets whole lines, each once") {
+    static constexpr u32 writers = 4;
+    static constexpr u32 lines = 3000;
+    u64 position = end_of_log();
+    std::atomic<u32> at_work{writers};
+    std::vector<std::thread> threads;
+    for (u32 writer = 0; writer < writers; writer++) {
+        threads.emplace_back([&at_work, writer] {
+            for (u32 n = 0; n < lines; n++) {
+                log::line("writer {} line {} of {} ends here", writer, n, lines);
+            }
+            at_work--;
+        });
+    }
+    std::string unfinished;
+    std::array<u32, writers> next{};
+    u32 torn = 0;
+    u32 seen = 0;
+    const auto take_lines = [&] {
+        for (usize end; (end = unfinished.find('\n')) != unfinished.npos;) {
+            const std::string line = unfinished.substr(0, end);
+            unfinished.erase(0, end + 1);
+            u32 writer = 0;
+            u32 n = 0;
+            int used = 0;
+            const bool whole =
+                std::sscanf(line.c_str(), "baton: writer %u line %u of 3000 ends here%n", &writer,
+                            &n, &used) == 2 &&
+                used == static_cast<int>(line.size()) && writer < writers && n >= next[writer];
+            torn += whole ? 0 : 1;
+            seen += whole ? 1 : 0;
+            if (whole) {
+                next[writer] = n + 1;
+            }
+        }
+    };
+    for (bool last = false; !last;) {
+        last = at_work == 0;
+        const u64 expected = position;
+        std::string text;
+        log::read(position, 64 * KiB, [&](std::string_view piece) { text += piece; });
+        if (position != expected) { // the writers were a whole ring ahead: on with the next line
+            unfinished.clear();
+            const usize end = text.find('\n');
+            position += end == text.npos ? text.size() : end + 1;
+            text.erase(0, end == text.npos ? text.size() : end + 1);
+        }
+        position += text.size();
+        unfinished += text;
+        take_lines();
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    CHECK(torn == 0);
+    CHECK(seen > 100);
+    CHECK(unfinished.empty());
+    CHECK(position == end_of_log());
+}
+
+namespace {
+std::string console;
+std::atomic<u32> lines_on_console{0};
+} // namespace
+
+TEST_CASE("the console gets every line, also of those that end at once") {
+    log::attach_console([](std::string_view) {});
+    log::attach_console([](std::string_view text) {
+        lines_on_console += static_cast<u32>(std::count(text.begin(), text.end(), '\n'));
+    });
+    static constexpr u32 writers = 4;
+    static constexpr u32 lines = 500;
+    std::vector<std::thread> threads;
+    for (u32 writer = 0; writer < writers; writer++) {
+        threads.emplace_back([] {
+            for (u32 n = 0; n < lines; n++) {
+                log::line("line {}", n);
+            }
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    CHECK(lines_on_console == writers * lines);
+
+    log::attach_console([](std::string_view text) { console += text; });
+    log::release_console();
+    log::line("kept");
+    CHECK(console.empty());
+    log::flush();
+    log::flush_all();
+    CHECK(console == "baton: kept\n");
+    log::attach_console([](std::string_view) {});
+    log::release_console();
 }
