@@ -107,13 +107,21 @@ struct Machine {
     /// One thread: a lock that is taken while it is held would stop Baton.
     class Lock {
       public:
-        void lock() {
-            if (held_) {
-                throw std::logic_error{"deadlock"};
+        class Guard {
+          public:
+            explicit Guard(Lock& lock) : lock_{lock} {
+                if (lock_.held_) {
+                    throw std::logic_error{"deadlock"};
+                }
+                lock_.held_ = true;
             }
-            held_ = true;
-        }
-        void unlock() { held_ = false; }
+            ~Guard() { lock_.held_ = false; }
+            Guard(const Guard&) = delete;
+            Guard& operator=(const Guard&) = delete;
+
+          private:
+            Lock& lock_;
+        };
         void reset() { held_ = false; }
 
       private:

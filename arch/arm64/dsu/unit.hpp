@@ -8,7 +8,6 @@
 #include "arch/arm64/spinlock.hpp"
 #include "arch/arm64/time.hpp"
 
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -18,19 +17,19 @@ namespace baton::arm64::dsu {
 class ModelUnit {
   public:
     u64 read(SysregEncoding encoding) {
-        const std::lock_guard guard{lock_};
+        const Spinlock::Guard guard{lock_};
         const u64 value = model_.read(encoding, now());
         follow_line();
         return value;
     }
     void write(SysregEncoding encoding, u64 value) {
-        const std::lock_guard guard{lock_};
+        const Spinlock::Guard guard{lock_};
         model_.write(encoding, value, now());
         follow_line();
     }
     /// Has the interrupt's line risen since the last call, and not gone down again?
     bool take_rise() {
-        const std::lock_guard guard{lock_};
+        const Spinlock::Guard guard{lock_};
         return std::exchange(rose_, false);
     }
 

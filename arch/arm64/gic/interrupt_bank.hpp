@@ -236,13 +236,7 @@ class InterruptBank {
     static constexpr u32 words = 8;
 
     using Lock = typename Machine::Lock;
-    struct Guard {
-        explicit Guard(Lock& lock) : lock_{lock} { lock_.lock(); }
-        ~Guard() { lock_.unlock(); }
-        Guard(const Guard&) = delete;
-        Guard& operator=(const Guard&) = delete;
-        Lock& lock_;
-    };
+    using Guard = typename Lock::Guard;
 
     u32 software() const { return number_ == 0 ? sgi_bits & guest_ : 0; }
     u32 hardware() const { return guest_ & ~software(); }

@@ -102,13 +102,7 @@ class Its {
   private:
     using Frame = typename Machine::template Mmio<Gits32, Gits64>;
     using Lock = typename Machine::Lock;
-    struct Guard {
-        explicit Guard(Lock& lock) : lock_{lock} { lock_.lock(); }
-        ~Guard() { lock_.unlock(); }
-        Guard(const Guard&) = delete;
-        Guard& operator=(const Guard&) = delete;
-        Lock& lock_;
-    };
+    using Guard = typename Lock::Guard;
 
     static constexpr u32 bit_of_base(u32 n) { return u32{1} << n; }
     static constexpr u32 queue = 1 << gits_base_count; ///< CTLR, CBASER or CWRITER
