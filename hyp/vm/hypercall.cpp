@@ -231,9 +231,19 @@ CallStatus abi_status(Error error) {
         return BATON_NOT_SEALED;
     case Error::trusted_os:
         return BATON_TRUSTED_OS;
-    default:
-        return BATON_NO_MEMORY; // what staging lacks: too_many, no_room
+    case Error::too_many:
+    case Error::no_room:
+        return BATON_NO_MEMORY; // what staging lacks
+    case Error::timed_out:
+        return BATON_BUSY; // who was waited for is at it still
+    case Error::bad_dtb:
+    case Error::bad_range:
+    case Error::bad_option:
+    case Error::unsupported:
+    case Error::firmware:
+        break; // of the boot: no call meets them
     }
+    return BATON_INVALID_PARAMETER;
 }
 
 } // namespace baton
