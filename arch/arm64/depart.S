@@ -38,7 +38,7 @@ leave_el2:
     ic      iallu
     dsb     nsh
     isb
-    // HCR_EL2 before what E2H gives another layout (hazards: fact 15).
+    // HCR_EL2 first: E2H decides the layout of TCR_EL2, and of CPTR_EL2 and CNTHCTL_EL2.
     msr     hcr_el2, x23
     isb
     msr     tcr_el2, x25

@@ -33,7 +33,7 @@
 
 // The MMU, the data cache and a set E2H can be left over from a loader that ran at EL2 itself.
 // Afterwards: MMU and data cache off, HCR_EL2 = RW, so E2H = 0 where that is possible at all.
-// Clobbers x9-x12. HCR_EL2 comes before anything whose layout E2H changes (hazards: fact 15).
+// Clobbers x9-x12. HCR_EL2 comes first: E2H decides the layout of TCR_EL2, CPTR_EL2 and CNTHCTL_EL2.
 .macro clean_el2_entry
     mrs     x9, sctlr_el2
     mov     x10, #(1 << 0 | 1 << 2)

@@ -93,7 +93,7 @@ return_to_guest:
     ldr     x30, [sp, #240]
     add     sp, sp, #GUEST_FRAME_SIZE
     eret
-    // Nothing behind an eret is run by speculation (hazards: fact 19).
+    // Cores may speculate straight on past an eret, with the guest's registers (CVE-2020-13844).
     dsb     nsh
     isb
 
