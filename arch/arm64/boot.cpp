@@ -196,8 +196,7 @@ void refuse_to_boot(std::string_view why) {
 }
 
 extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
-    std::construct_at(&hypervisor());
-    Hypervisor& baton = hypervisor();
+    Hypervisor& baton = *std::construct_at(reinterpret_cast<Hypervisor*>(hypervisor_storage));
     auto firmware_dtb = read_platform(dtb);
     set_stack_guard({baton.platform.seed.data(), baton.platform.seed.size()});
     check_entry(current_el);

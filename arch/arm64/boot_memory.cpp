@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <new>
 
 namespace baton::arm64 {
 namespace {
@@ -86,15 +87,16 @@ void lay_out_cpus() {
         (void)unmapped.push({guard, page_size});
         (void)unmapped.push({second_guard, page_size});
     }
-    baton.cpus = {first, count};
+    baton.cpus = {std::launder(first), count};
 
-    auto* vcpus = reinterpret_cast<Vcpu*>(take_pages(count * sizeof(Vcpu)).begin.value);
-    std::uninitialized_default_construct_n(vcpus, count);
-    baton.vcpus = {vcpus, count};
+    auto* raw_vcpus = reinterpret_cast<Vcpu*>(take_pages(count * sizeof(Vcpu)).begin.value);
+    std::uninitialized_default_construct_n(raw_vcpus, count);
+    baton.vcpus = {std::launder(raw_vcpus), count};
     for (usize i = 0; i < count; i++) {
-        vcpus[i].id = VcpuId{static_cast<u32>(i)};
-        vcpus[i].cpu = first[i].id;
-        first[i].vcpu = &vcpus[i];
+        Vcpu& vcpu = baton.vcpus[i];
+        vcpu.id = VcpuId{static_cast<u32>(i)};
+        vcpu.cpu = baton.cpus[i].id;
+        baton.cpus[i].vcpu = &vcpu;
     }
 }
 

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <atomic>
+#include <new>
 #include <optional>
 #include <span>
 
@@ -50,7 +51,9 @@ struct Hypervisor {
 /// Raw memory; boot.cpp constructs it there.
 alignas(Hypervisor) extern std::byte hypervisor_storage[sizeof(Hypervisor)];
 /// Inline: every exit asks for it.
-inline Hypervisor& hypervisor() { return *reinterpret_cast<Hypervisor*>(hypervisor_storage); }
+inline Hypervisor& hypervisor() {
+    return *std::launder(reinterpret_cast<Hypervisor*>(hypervisor_storage));
+}
 
 /// The CPU that a vCPU is pinned to.
 inline PerCpu& cpu_of(const Vcpu& vcpu) { return hypervisor().cpus[index(vcpu.cpu)]; }

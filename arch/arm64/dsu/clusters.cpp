@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 
 namespace baton::arm64 {
 namespace {
@@ -72,8 +73,9 @@ void Clusters::plan(const Platform& platform, bool wants_model) {
 }
 
 void Clusters::lay_out(PhysRange memory) {
-    units_ = {reinterpret_cast<dsu::Unit*>(memory.begin.value), count_};
-    std::uninitialized_default_construct(units_.begin(), units_.end());
+    auto* const units = reinterpret_cast<dsu::Unit*>(memory.begin.value);
+    std::uninitialized_default_construct_n(units, count_);
+    units_ = {count_ != 0 ? std::launder(units) : units, count_};
     if (models_) {
         for (dsu::Unit& unit : units_) {
             unit.model.emplace();
