@@ -35,7 +35,7 @@ void Vm::unclaim_images() {
 }
 
 void Vm::publish_status() {
-    image_status_.publish({.load = load_->progress(), .running_slot = images_.running_slot()});
+    image_status_.write({.load = load_->progress(), .running_slot = images_.running_slot()});
 }
 
 /// Claims the images for a reset. Another CPU has the claim for no longer than a call takes; if a

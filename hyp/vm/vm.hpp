@@ -5,7 +5,7 @@
 #include "hyp/kexec/load.hpp"
 #include "hyp/lifecycle/lifecycle.hpp"
 #include "hyp/platform/platform.hpp"
-#include "hyp/published.hpp"
+#include "hyp/seqlock.hpp"
 
 #include <atomic>
 #include <optional>
@@ -114,7 +114,7 @@ class Vm {
     Setup setup_{};
     ImageStore images_;
     std::optional<Load> load_;
-    Published<ImageStatus> image_status_; ///< by who has the claim
+    Seqlock<ImageStatus> image_status_; ///< by who has the claim
     std::optional<Lifecycle> lifecycle_;
     const StagedImage* entering_ = nullptr; ///< between the memory switch and the entry
     std::atomic<bool> first_call_due_{false};

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "hyp/published.hpp"
+#include "hyp/seqlock.hpp"
 
 #include <doctest/doctest.h>
 #include <thread>
 
 using namespace baton;
 
-TEST_CASE("what is published is read whole, and never goes back") {
+TEST_CASE("what is written is read whole, and never goes back") {
     struct Value {
         u64 words[6];
     };
-    Published<Value> published;
+    Seqlock<Value> seqlock;
     std::atomic<bool> done{false};
     std::thread writer{[&] {
         for (u64 n = 1; n <= 50'000; n++) {
-            published.publish({{n, n, n, n, n, n}});
+            seqlock.write({{n, n, n, n, n, n}});
         }
         done = true;
     }};
     u64 last = 0;
     u64 torn = 0;
     while (!done) {
-        const Value value = published.read();
+        const Value value = seqlock.read();
         for (const u64 word : value.words) {
             torn += word != value.words[0];
         }
@@ -30,5 +30,5 @@ TEST_CASE("what is published is read whole, and never goes back") {
     }
     writer.join();
     CHECK(torn == 0);
-    CHECK(published.read().words[5] == 50'000);
+    CHECK(seqlock.read().words[5] == 50'000);
 }

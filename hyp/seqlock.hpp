@@ -10,15 +10,15 @@
 
 namespace baton {
 
-/// A value that one CPU at a time publishes and any CPU reads, whole, without a lock. Two copies
-/// take turns: a writer that stops half-way holds up no reader.
+/// A value that one CPU at a time writes and any CPU reads, whole, without a lock. Two copies take
+/// turns: a writer that stops half-way holds up no reader.
 template <class T>
-class Published {
+class Seqlock {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % sizeof(u64) == 0);
     using Words = std::array<u64, sizeof(T) / sizeof(u64)>;
 
   public:
-    void publish(const T& value) {
+    void write(const T& value) {
         Words words;
         std::memcpy(&words, &value, sizeof value);
         const u64 next = version_.load(std::memory_order_relaxed) + 1;
@@ -30,7 +30,7 @@ class Published {
         version_.store(next, std::memory_order_release); // with the words
     }
 
-    /// Tries again only as often as something was published meanwhile, and not for ever.
+    /// Tries again only as often as something was written meanwhile, and not for ever.
     T read() const {
         constexpr u32 tries = 100;
         Words words{};
