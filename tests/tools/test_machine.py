@@ -3,8 +3,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from boot_images import MIB, MODULES_START, Guest, parse_size
 from errors import Stop
-from machine import MIB, MODULES_START, Guest, Machine, parse_size
+from machine import Machine
 
 
 class Machines(unittest.TestCase):
@@ -29,6 +30,16 @@ class Machines(unittest.TestCase):
     def test_too_little_memory_is_refused(self):
         with self.assertRaisesRegex(Stop, "--memory"):
             Machine([Guest(self.file("k", 2 * MIB))], self.file("baton.img", 1), memory="160M").command()
+
+    def test_a_file_that_is_not_there_is_named(self):
+        kernel, missing = self.file("k", 1), self.folder / "missing"
+        with self.assertRaisesRegex(Stop, "missing cannot be read"):
+            Machine([Guest(kernel, missing)], self.file("baton.img", 1)).command()
+
+    def test_a_cpu_that_the_board_does_not_have_is_refused(self):
+        with self.assertRaisesRegex(Stop, "'pentium' is no 64-bit CPU"):
+            Machine([Guest(self.file("k", 1))], cpu="pentium").command()
+        Machine([Guest(self.file("k", 1))], cpu="max,pauth-impdef=on").command()
 
     def test_many_cpus_of_linux_take_turns(self):
         linux = Guest(self.file("linux", 64, b"MZ"))

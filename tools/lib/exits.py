@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import plugin
+from boot_images import MIB, RAM_START
 from build import HYPERVISOR, baton_image
 from console import Console, Shell
 from errors import Stop
 from linux import devices, linux, make_disk, power_off, wait_linux
-from machine import MIB, RAM_START, Machine
+from machine import Machine
 
 SERIES = "6.12"
 CPUS = 4

@@ -6,7 +6,7 @@ import mmap
 import struct
 from pathlib import Path
 
-from machine import RAM_START
+from boot_images import RAM_START
 from qmp import Qmp
 
 BLOCK = 1 << 16

@@ -4,37 +4,27 @@
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
+from boot_images import MIB, Guest, Module, Placement, escaped, parse_size
 from errors import Status, Stop
+from vms import SharedMemory, VmSpec, check_vms, memory_of, shared_node, vm_node
 
 QEMU = "qemu-system-aarch64"
-MIB = 1 << 20
-RAM_START = 0x40000000
-# QEMU puts Baton at RAM_START + 2 MiB and the DTB at RAM_START + 128 MiB; the modules follow.
-MODULES_START = RAM_START + 160 * MIB
-MODULE_ALIGN = 2 * MIB
 MAX_CPUS = 512
 MAX_LINUX_CPUS = 128
 # From here on Linux under multi-threaded emulation spins for minutes in its own locks on a small build machine.
 SINGLE_THREAD_CPUS = 32
-
-
-@dataclass(frozen=True)
-class Guest:
-    """A kernel (raw arm64 Image), its initrd and its command line."""
-
-    kernel: Path
-    initrd: Path | None = None
-    append: str = ""
-
-    def is_linux(self) -> bool:
-        """Linux's Image begins like a PE file, for its EFI stub."""
-        with open(self.kernel, "rb") as file:
-            return file.read(2) == b"MZ"
+# The 64-bit ones of QEMU's board.
+CPU_MODELS = ("cortex-a35", "cortex-a53", "cortex-a55", "cortex-a57", "cortex-a72", "cortex-a76", "cortex-a710", "a64fx",
+              "neoverse-n1", "neoverse-v1", "neoverse-n2", "max")
 
 
 @dataclass
 class Machine:
-    """baton = None: QEMU itself boots the first guest, with nothing below it, at EL1 or where `el2` says."""
+    """
+    guests: of the host VM, or of the only one. baton = None: QEMU itself boots the first guest, with nothing below
+    it, at EL1 or where `el2` says. console: the VM that is connected, the host VM by default. nodes: more for the
+    device tree, in dtc's language, for tests of wrong ones.
+    """
 
     guests: list[Guest]
     baton: Path | None = None
@@ -47,18 +37,40 @@ class Machine:
     el2: bool = False
     single_thread: bool | None = None
     reset_ends: bool = False
+    vms: list[VmSpec] = field(default_factory=list)
+    shared: list[SharedMemory] = field(default_factory=list)
+    console: str | None = None
+    nodes: str = ""
     extra: list[str] = field(default_factory=list)
 
     def command(self) -> list[str]:
-        """All but the console, which is its user's business."""
-        if not 1 <= self.cpus <= MAX_CPUS:
-            raise Stop(f"{self.cpus} CPUs are not possible: QEMU's board has 1 to {MAX_CPUS}.", Status.USAGE)
+        """All but the console, which is its user's business, and the device tree, where it is not QEMU's own."""
+        self.check()
         argv = [QEMU, "-M", self.board(), "-cpu", self.cpu, "-smp", str(self.cpus), "-m", f"{self.ram() // MIB}M"]
         argv += ["-accel", f"tcg,thread={'single' if self.threads_are_single() else 'multi'}"]
         argv += ["-nodefaults", "-display", "none"]
         argv += ["-no-reboot"] if self.reset_ends else []
         argv += self.with_baton() if self.baton else self.without_baton()
         return argv + self.extra
+
+    def check(self) -> None:
+        if not 1 <= self.cpus <= MAX_CPUS:
+            raise Stop(f"{self.cpus} CPUs are not possible: QEMU's board has 1 to {MAX_CPUS}.", Status.USAGE)
+        if self.cpu.partition(",")[0] not in CPU_MODELS:
+            raise Stop(f"'{self.cpu}' is no 64-bit CPU of QEMU's board: it has {', '.join(CPU_MODELS)}.", Status.USAGE)
+        if not self.baton and (self.vms or self.shared or self.console):
+            raise Stop("without Baton there is one VM only.", Status.USAGE)
+        check_vms(self.vms, self.shared, self.console, self.cpus)
+
+    def description(self) -> str:
+        """What is added to QEMU's device tree, in dtc's language. Call it after `command`, which checks."""
+        placed = zip(self.vms, self.placed()[1:])
+        return "".join([*(vm_node(vm, modules) for vm, modules in placed), *map(shared_node, self.shared), self.nodes])
+
+    def placed(self) -> list[list[Module]]:
+        """The modules of the host VM, then of each other one."""
+        placement = Placement(self.ram())
+        return [placement.put(guests) for guests in (self.guests, *(vm.guests for vm in self.vms))]
 
     def board(self) -> str:
         board = "virt,gic-version=3"
@@ -67,49 +79,32 @@ class Machine:
         return board + (",secure=on" if self.secure else "")
 
     def ram(self) -> int:
-        """Bytes. Linux takes the more memory for itself the more CPUs it has."""
-        return parse_size(self.memory) if self.memory else (1 if self.cpus <= 16 else 2) << 30
+        """Bytes. Linux takes the more memory for itself the more CPUs it has. Other VMs take none of the host VM's share."""
+        if self.memory:
+            return parse_size(self.memory)
+        return ((1 if self.cpus <= 16 else 2) << 30) + sum(map(memory_of, self.vms))
 
     def threads_are_single(self) -> bool:
         if self.single_thread is not None:
             return self.single_thread
-        return self.cpus >= SINGLE_THREAD_CPUS and any(guest.is_linux() for guest in self.guests)
+        all_guests = [*self.guests, *(guest for vm in self.vms for guest in vm.guests)]
+        return self.cpus >= SINGLE_THREAD_CPUS and any(guest.is_linux() for guest in all_guests)
 
     def with_baton(self) -> list[str]:
-        options = f"baton.panic=semihosting {self.options}".strip()
+        console = f"baton.console={self.console} " if self.console else ""
+        options = f"baton.panic=semihosting {console}{self.options}".strip()
         argv = ["-semihosting-config", "enable=on,target=native", "-kernel", str(self.baton), "-append", options]
-        address = MODULES_START
-        for guest in self.guests:
-            bootargs = f",bootargs={escaped(guest.append)}" if guest.append else ""
-            argv += ["-device", f"guest-loader,addr={address:#x},kernel={escaped(guest.kernel)}{bootargs}"]
-            address = self.after(address, guest.kernel)
-            if guest.initrd:
-                argv += ["-device", f"guest-loader,addr={address:#x},initrd={escaped(guest.initrd)}"]
-                address = self.after(address, guest.initrd)
+        host, *others = self.placed()
+        for module in host:
+            kind = "kernel" if module.kind == "kernel" else "initrd"
+            bootargs = f",bootargs={escaped(module.bootargs)}" if module.bootargs else ""
+            argv += ["-device", f"guest-loader,addr={module.address:#x},{kind}={escaped(module.file)}{bootargs}"]
+        # Their nodes are in `description`.
+        for module in (module for modules in others for module in modules):
+            argv += ["-device", f"loader,addr={module.address:#x},file={escaped(module.file)},force-raw=on"]
         return argv
-
-    def after(self, address: int, file: Path) -> int:
-        end = address + file.stat().st_size
-        if end > RAM_START + self.ram():
-            raise Stop(f"{self.ram() // MIB} MiB of RAM do not hold all images: {file} would end {end - RAM_START:#x} "
-                       "bytes above the RAM's start. Give more with --memory.", Status.USAGE)
-        return -(-end // MODULE_ALIGN) * MODULE_ALIGN
 
     def without_baton(self) -> list[str]:
         guest = self.guests[0]
         initrd = ["-initrd", str(guest.initrd)] if guest.initrd else []
         return ["-kernel", str(guest.kernel), "-append", guest.append, *initrd]
-
-
-def escaped(value) -> str:
-    """A comma inside a value of a QEMU option is written twice."""
-    return str(value).replace(",", ",,")
-
-
-def parse_size(text: str) -> int:
-    """Bytes; like QEMU's -m: a plain number is in MiB."""
-    units = {"M": MIB, "G": 1 << 30, "T": 1 << 40}
-    number, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, "M")
-    if unit not in units or not number.isdecimal():
-        raise Stop(f"'{text}' is no memory size. Write 512M or 4G.", Status.USAGE)
-    return int(number) * units[unit]

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import build
+from boot_images import escaped
 from errors import Stop
-from machine import escaped
 from paths import BUILD, ROOT
 
 SOURCES = ROOT / "tools" / "lib" / "plugin"

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from dataclasses import dataclass
 
+import device_tree
 from errors import Status, Stop
 from machine import QEMU, Machine
 from qmp import Qmp
@@ -27,12 +28,13 @@ NOT_STARTED = Outcome(Status.QEMU, "QEMU could not start the machine: see its me
 class Vm:
     def __init__(self, machine: Machine, console: list[str], **streams):
         """console: QEMU's options for it. streams: stdin, stdout, stderr as for subprocess.Popen."""
+        command = machine.command()
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, device_tree.options(command, machine.description()) as (tree, files):
             monitor = ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
             try:
-                self.process = subprocess.Popen(machine.command() + console + monitor + ["-S"], pass_fds=[theirs.fileno()],
-                                                preexec_fn=die_with_parent, **streams)
+                self.process = subprocess.Popen([*command, *tree, *console, *monitor, "-S"], preexec_fn=die_with_parent,
+                                                pass_fds=[theirs.fileno(), *files], **streams)
             except FileNotFoundError:
                 raise Stop(f"{QEMU} is not installed. Run tools/lib/setup.sh.", Status.QEMU) from None
         self.qmp = Qmp(ours)
