@@ -29,13 +29,22 @@ def wrong_use(log: Path) -> None:
     expect(elf.returncode == Status.USAGE and "ELF" in elf.stderr, "an ELF file is not refused as a kernel")
     missing = call("run", "--kernel", "/nowhere/Image", log=log, timeout=60)
     expect(missing.returncode == Status.USAGE and "/nowhere/Image" in missing.stderr, "a missing kernel is not named")
+    initrd = call("run", "--initrd", "/nowhere/initrd", log=log, timeout=60)
+    expect(initrd.returncode == Status.USAGE and "/nowhere/initrd" in initrd.stderr, "a missing initrd is not named")
+    backwards = call("run", "--timeout", "-1", log=log, timeout=60)
+    expect(backwards.returncode == Status.USAGE and "time limit" in backwards.stderr, "a time limit of -1 s is not refused")
+    pentium = call("run", "--cpu", "pentium", log=log, timeout=300)
+    expect(pentium.returncode == Status.USAGE and "cortex-a76" in pentium.stderr, "a CPU that the board has not is not refused")
+    vm = call("run", "--vm", "a=cpus:0-3,memory:64M,kernel:debian-6.1", log=log, timeout=300)
+    expect(vm.returncode == Status.USAGE and "left for the host VM" in vm.stderr, "a VM that takes all CPUs is not refused")
     lonely = call("run", "--next-initrd", "/bin/true", log=log, timeout=60)
     expect(lonely.returncode == Status.USAGE, "an initrd without its kernel is not refused")
     many = call("run", "--cpus", "513", log=log, timeout=300)
     expect(many.returncode == Status.USAGE and "512" in many.stderr, "513 CPUs are not refused")
     small = call("run", "--memory", "128M", log=log, timeout=300)
     expect(small.returncode == Status.USAGE and "--memory" in small.stderr, "too little memory is not explained")
-    expect(not any(done.stdout for done in (elf, missing, lonely, many, small)), "a refusal prints on stdout")
+    refusals = (elf, missing, initrd, backwards, pentium, vm, lonely, many, small)
+    expect(not any(done.stdout for done in refusals), "a refusal prints on stdout")
 
 
 def limits(log: Path) -> None:

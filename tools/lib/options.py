@@ -16,7 +16,7 @@ KERNEL_HELP = "any file in arm64 Image format (gzip'd too), or debian-6.1, debia
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cpus", type=int, default=4, metavar="N", help="how many CPUs; 4 by default")
-    parser.add_argument("--memory", metavar="SIZE", help="512M, 4G …; 1G by default, more with many CPUs")
+    parser.add_argument("--memory", metavar="SIZE", help="512M, 4G …; 1G by default, more with many CPUs or VMs")
     parser.add_argument("--cpu", default="cortex-a76", metavar="MODEL",
                         help="cortex-a53, cortex-a76 (default), neoverse-n1, max")
     parser.add_argument("--baton", default="", metavar="STRING", help="Baton's own options: \"baton.slot=128M …\"")
@@ -31,13 +31,13 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
 
 def guest(kernel: str, ramdisk: str | None, append: str | None) -> Guest:
     """One kernel with what belongs to it, by what the user has given."""
+    if ramdisk:
+        read_head(Path(ramdisk), "initrd")
     series = kernel.removeprefix("debian-")
     if series in debian.SERIES and not Path(kernel).exists():
         ours = debian.kernel(series)
         return Guest(ours.image, Path(ramdisk) if ramdisk else initrd(ours), LINUX_APPEND if append is None else append)
     image = arm64_image(Path(kernel))
-    if ramdisk:
-        read_head(Path(ramdisk), "initrd")
     return Guest(image, Path(ramdisk) if ramdisk else None, append or "")
 
 
@@ -45,5 +45,5 @@ def next_guest(kernel: str | None, ramdisk: str | None, append: str | None) -> l
     if kernel:
         return [guest(kernel, ramdisk, append)]
     if ramdisk or append is not None:
-        raise Stop("--next-initrd and --next-append belong to a --next-kernel, which is missing.", Status.USAGE)
+        raise Stop("next-initrd and next-append belong to a next-kernel, which is missing.", Status.USAGE)
     return []

@@ -9,8 +9,10 @@ import termios
 from pathlib import Path
 
 import options
+import vm_options
 from build import HYPERVISOR, baton_image
 from errors import Status, run_tool
+from image import read_head
 from machine import Machine
 from vm import Vm
 
@@ -32,6 +34,7 @@ exit status:
 examples:
   tools/run                                        Debian's 6.1 on 4 CPUs; `poweroff` ends it
   tools/run --next-kernel debian-6.12              and `reboot` in it goes to 6.12
+  tools/run --vm 'a=cpus:2-3,memory:512M,kernel:debian-6.12'   a second VM with two of the CPUs
   tools/run --kernel Image --append 'console=ttyAMA0 root=/dev/vda' -- \\
       -drive file=disk.img,if=none,format=raw,id=d -device virtio-blk-pci,drive=d
 """
@@ -47,8 +50,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--next-initrd", metavar="FILE", help="its initrd")
     parser.add_argument("--next-append", metavar="STRING", help="its command line")
     options.add_machine_options(parser)
+    vm_options.add_vm_options(parser)
     parser.add_argument("--secure", action="store_true", help="a board with two security states")
-    parser.add_argument("--timeout", type=float, metavar="S",
+    parser.add_argument("--timeout", type=seconds, metavar="S",
                         help="end QEMU after S seconds; without a terminal 600 by default, at a terminal none")
     parser.add_argument("--reset-ends", action="store_true", help="a reset of the machine ends it, instead of a fresh boot")
     parser.add_argument("--baton-image", type=Path, metavar="FILE", help="use this baton.img and build nothing")
@@ -57,12 +61,23 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: a time limit is more than 0 seconds")
+    return value
+
+
 def machine(args: argparse.Namespace) -> Machine:
     guests = [options.guest(args.kernel, args.initrd, args.append)]
     guests += options.next_guest(args.next_kernel, args.next_initrd, args.next_append)
+    others, shared = [vm_options.vm(text) for text in args.vm], [vm_options.shared(text) for text in args.shared]
+    if args.baton_image:
+        read_head(args.baton_image, "Baton image")
     baton = None if args.no_baton else args.baton_image or baton_image(args.kind or "debug", HYPERVISOR)
     return Machine(guests, baton, options=args.baton, cpus=args.cpus, memory=args.memory, cpu=args.cpu,
-                   secure=args.secure, single_thread=args.single_thread, reset_ends=args.reset_ends, extra=args.qemu)
+                   vms=others, shared=shared, console=args.console, secure=args.secure, single_thread=args.single_thread,
+                   reset_ends=args.reset_ends, extra=args.qemu)
 
 
 @contextlib.contextmanager
