@@ -25,8 +25,10 @@ u32 failures() { return failed_checks.load(std::memory_order_relaxed); }
 
 void end() {
     print("guest: {} passed, {} failed\n", passed_checks.load(), failures());
-    psci::system_off();
-    print("FAIL: SYSTEM_OFF came back\n");
+    if (!option("stay")) {
+        psci::system_off();
+        print("FAIL: SYSTEM_OFF came back\n");
+    }
     for (;;) {
         arm64::wfi();
     }

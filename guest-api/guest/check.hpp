@@ -38,7 +38,8 @@ bool require(std::string_view name, bool condition, std::string_view why = "",
 /// Checks that did not hold so far.
 u32 failures();
 
-/// Prints "guest: N passed, N failed" and powers the machine off.
+/// Prints "guest: N passed, N failed" and powers the machine off; with the option `stay` it sleeps
+/// for ever instead, so that other VMs may go on above a host VM that is through.
 [[noreturn]] void end();
 
 } // namespace baton::guest

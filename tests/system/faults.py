@@ -14,7 +14,7 @@ from pathlib import Path
 from build import BUILD, HYPERVISOR, baton_image
 from console import Console
 from errors import Status
-from guest_tests import END_LINE, FAILED_CHECK
+from judge import END_LINE, FAILED_CHECK
 from machine import Guest, Machine
 from report import HANDOVER, LOST, SLOWEST
 from testing import Test, expect

@@ -5,6 +5,7 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from errors import Status
@@ -44,7 +45,7 @@ class Console:
         return self
 
     def __exit__(self, *_):
-        self.vm.kill(Outcome(Status.INTERRUPTED, "the test ended it."))
+        self.end()
         self._reader.join(5)
         self._log.close()
 
@@ -69,6 +70,16 @@ class Console:
         match = self.expect(pattern, timeout)
         self._disaster_from = match.end()
         return match
+
+    def wait_for(self, condition: Callable[[str], bool], timeout: float) -> bool:
+        """Waits until the condition holds for the transcript; false if the machine ends before, or the time (seconds)."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or condition(self.transcript), timeout)
+            return condition(self.transcript)
+
+    def end(self) -> None:
+        """Ends the machine, if it still runs: what was to be seen has been seen."""
+        self.vm.kill(Outcome(Status.INTERRUPTED, "the test ended it."))
 
     def send(self, text: str) -> None:
         try:
