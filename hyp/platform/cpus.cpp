@@ -9,6 +9,12 @@ constexpr u64 affinity_bits = 0xff'00ff'ffff;
 
 } // namespace
 
+/// Devicetree Specification, 3.8.1: "disabled" says of a CPU that it waits to be enabled, by its
+/// enable-method; "fail", that it does not work.
+bool is_usable_cpu(FdtNode node) {
+    return node.is_enabled() || (node.string("status") == "disabled" && node.has("enable-method"));
+}
+
 bool is_cpu(FdtNode node) {
     const std::string_view name = node.name();
     return node.string("device_type") == "cpu" || name == "cpu" || name.starts_with("cpu@");
@@ -32,7 +38,7 @@ Result<> parse_cpus(const Fdt& fdt, Platform& platform) {
     Result<> result;
     bool all_by_psci = true;
     for_each_child(*cpus, [&](FdtNode cpu) {
-        if (!result || !is_cpu(cpu) || !cpu.is_enabled()) {
+        if (!result || !is_cpu(cpu) || !is_usable_cpu(cpu)) {
             return;
         }
         const auto mpidr = CellReader{cpu.get("reg").value_or(Bytes{})}.take(cells.address);

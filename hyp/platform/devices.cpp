@@ -9,20 +9,18 @@ namespace {
 class DeviceParser {
   public:
     DeviceParser(const Fdt& fdt, Platform& platform)
-        : fdt_{fdt}, platform_{platform}, stdout_{stdout_node()} {}
+        : fdt_{fdt}, platform_{platform}, stdout_{stdout_node(fdt)} {}
 
     Result<> run();
 
   private:
     Result<> visit(FdtWalk& walk);
-    bool is_device(const FdtWalk& walk) const;
     Result<> parse(const FdtWalk& walk);
     Result<> parse_psci(FdtNode node);
     void parse_pmu(FdtNode node);
     void parse_uart(const FdtWalk& walk);
     Result<> add_registers(const FdtWalk& walk);
     Result<> hide_gic_and_ram();
-    std::optional<FdtNode> stdout_node() const;
 
     const Fdt& fdt_;
     Platform& platform_;
@@ -31,18 +29,6 @@ class DeviceParser {
     bool has_timer_ = false;
     bool has_psci_ = false;
 };
-
-std::optional<FdtNode> DeviceParser::stdout_node() const {
-    const auto chosen = fdt_.find("/chosen");
-    if (!chosen) {
-        return std::nullopt;
-    }
-    std::string_view path = chosen->string("stdout-path");
-    if (path.empty()) {
-        path = chosen->string("linux,stdout-path");
-    }
-    return fdt_.find(path.substr(0, path.find(':'))); // behind the colon: 115200n8
-}
 
 Result<> DeviceParser::run() {
     // The GIC first: until it is known no interrupt can be read.
@@ -78,15 +64,6 @@ Result<> DeviceParser::visit(FdtWalk& walk) {
     return parse(walk);
 }
 
-/// Some nodes have a reg, or children with one, that is no device's.
-bool DeviceParser::is_device(const FdtWalk& walk) const {
-    const FdtNode node = walk.node();
-    const std::string_view name = node.name();
-    return walk.parent() != fdt_.root() ||
-           (name != "cpus" && name != "chosen" && name != "reserved-memory" &&
-            node.string("device_type") != "memory");
-}
-
 Result<> DeviceParser::parse(const FdtWalk& walk) {
     const FdtNode node = walk.node();
     if (node.is_compatible("arm,gic-v3-its")) {
@@ -99,7 +76,7 @@ Result<> DeviceParser::parse(const FdtWalk& walk) {
     if (node.is_compatible("arm,psci-1.0") || node.is_compatible("arm,psci-0.2")) {
         return parse_psci(node);
     }
-    if (is_pci_bridge(node) && !is_pci_bridge(walk.parent())) {
+    if (is_pci_host(walk)) {
         if (auto result = parse_pci_host(walk, platform_); !result) {
             return result;
         }
@@ -156,21 +133,10 @@ void DeviceParser::parse_uart(const FdtWalk& walk) {
 }
 
 Result<> DeviceParser::add_registers(const FdtWalk& walk) {
-    // Below a PCI bridge `reg` is a configuration address, of three cells.
-    const CellCounts cells = walk.cells();
-    if (cells.address > 2 || cells.size == 0 || cells.size > 2) {
-        return {};
-    }
-    const usize entry_size = 4 * usize{cells.address + cells.size};
-    const usize entries = walk.node().get("reg").value_or(Bytes{}).size() / entry_size;
-    for (u32 i = 0; i < entries; i++) {
-        if (const auto range = walk.reg(i)) {
-            if (auto result = add_device(*range, platform_); !result) {
-                return result;
-            }
-        }
-    }
-    return {};
+    Result<> result;
+    for_each_reg(walk,
+                 [&](PhysRange range) { result = result ? add_device(range, platform_) : result; });
+    return result;
 }
 
 Result<> DeviceParser::hide_gic_and_ram() {
@@ -193,13 +159,34 @@ Result<> DeviceParser::hide_gic_and_ram() {
 
 } // namespace
 
-Result<> add_device(PhysRange range, Platform& platform) {
-    const u64 begin = align_down(range.begin.value, page_size);
-    const u64 end = align_up(range.end().value, page_size);
-    if (end < begin) {
-        return {}; // the last page of the 64-bit space: no CPU has so many address bits
+std::optional<FdtNode> stdout_node(const Fdt& fdt) {
+    const auto chosen = fdt.find("/chosen");
+    if (!chosen) {
+        return std::nullopt;
     }
-    if (!platform.devices.add(PhysRange::between({begin}, {end}))) {
+    std::string_view path = chosen->string("stdout-path");
+    if (path.empty()) {
+        path = chosen->string("linux,stdout-path");
+    }
+    return fdt.find(path.substr(0, path.find(':'))); // behind the colon: 115200n8
+}
+
+bool may_hold_devices(FdtNode node) {
+    const std::string_view name = node.name();
+    return name != "cpus" && name != "chosen" && name != "reserved-memory" &&
+           node.string("device_type") != "memory";
+}
+
+bool is_device(const FdtWalk& walk) { return walk.depth() > 1 || may_hold_devices(walk.node()); }
+
+std::optional<PhysRange> device_pages(PhysRange range) {
+    const PhysRange pages = whole_pages(range);
+    return pages.end() < pages.begin ? std::nullopt : std::optional{pages};
+}
+
+Result<> add_device(PhysRange range, Platform& platform) {
+    const auto pages = device_pages(range);
+    if (pages && !platform.devices.add(*pages)) {
         return fail(platform, Error::too_many, too_many_devices);
     }
     return {};

@@ -19,8 +19,7 @@ Result<> parse_gic(const FdtWalk& walk, GicNode& gic, Platform& platform) {
         return fail(platform, Error::bad_dtb, "a GIC without a distributor");
     }
     info.distributor = *distributor;
-    info.phandle = node.phandle();
-    info.interrupt_cells = gic.interrupt_cells;
+    platform.interrupt_controller = {node, node.phandle(), gic.interrupt_cells};
     const u32 regions = node.number("#redistributor-regions").value_or(1);
     for (u32 i = 0; i < regions; i++) {
         const auto region = walk.reg(1 + i);
@@ -66,6 +65,9 @@ Result<> find_gic(const Fdt& fdt, GicNode& gic, Platform& platform) {
 Result<> parse_its(const FdtWalk& walk, Platform& platform) {
     if (const auto frame = walk.reg(0); frame && !platform.gic.its.push(*frame)) {
         return fail(platform, Error::too_many, "more than 64 ITSs");
+    }
+    if (const auto phandle = walk.node().phandle()) {
+        (void)platform.message_controllers.push(*phandle); // no more than frames
     }
     return {};
 }

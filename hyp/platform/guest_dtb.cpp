@@ -4,6 +4,7 @@
 #include "hyp/log/format.hpp"
 #include "hyp/platform/fdt_writer.hpp"
 #include "hyp/platform/guest_dtb_filter.hpp"
+#include "hyp/platform/parse.hpp"
 #include "hyp/static_vector.hpp"
 
 #include <algorithm>
@@ -249,7 +250,7 @@ void GuestDtbBuilder::write_memory(FdtNode node) {
 }
 
 void GuestDtbBuilder::write_status(FdtNode node) {
-    const bool is_usable = node.is_enabled();
+    const bool is_usable = is_usable_cpu(node);
     const auto value = writer_.string("status", is_usable ? status_okay : status_fail);
     if (is_usable && request_.spin_table) {
         writer_.string("enable-method", "spin-table");

@@ -11,6 +11,12 @@
 /// fails.
 namespace baton {
 
+/// An error with its words.
+struct Mistake {
+    Error error;
+    const char* words;
+};
+
 [[nodiscard]] inline std::unexpected<Error> fail(Platform& platform, Error error,
                                                  const char* fault) {
     platform.fault = fault;
@@ -25,8 +31,10 @@ Result<> parse_memory(const Fdt& fdt, Platform& platform);
 Result<> parse_chosen(const Fdt& fdt, Platform& platform);
 Result<> parse_devices(const Fdt& fdt, Platform& platform);
 
-/// Does this child of /cpus describe a CPU? The n-th enabled one is CpuId n.
+/// Does this child of /cpus describe a CPU?
 bool is_cpu(FdtNode node);
+/// May Baton start it, or is it running? The n-th such one is CpuId n.
+bool is_usable_cpu(FdtNode node);
 
 /// The interrupt controller that INTIDs count by.
 struct GicNode {
@@ -47,11 +55,44 @@ Result<> parse_timer(const GicNode& gic, FdtNode node, Platform& platform);
 /// Puts the CPUs of a DSU's PMU into a cluster of their own.
 void parse_dsu(FdtNode node, Platform& platform);
 
-bool is_pci_bridge(FdtNode node);
+/// The one that `stdout-path` names.
+std::optional<FdtNode> stdout_node(const Fdt& fdt);
+
+/// Can there be devices in this child of the root, or below it? Some have a reg, or children with
+/// one, that is no device's.
+bool may_hold_devices(FdtNode node);
+/// Is the walk's node, and what is below it, a device? If not, nothing below it is either.
+bool is_device(const FdtWalk& walk);
+
+/// Is the walk's node a PCI bridge that no other PCI bridge is above of?
+bool is_pci_host(const FdtWalk& walk);
+/// The host bridge's windows, and its ECAM and buses if it is a generic one.
+/// Errors, told in words: bad_dtb, too_many.
+std::expected<void, Mistake> read_pci_host(const FdtWalk& walk, PciHost& host);
 Result<> parse_pci_host(const FdtWalk& walk, Platform& platform);
 
 inline constexpr const char* too_many_devices = "more than 512 separate device ranges";
-/// Adds the pages that a range touches to Platform::devices.
+/// The pages that a range of registers touches. Nothing in the last page of the 64-bit space: no
+/// CPU has so many address bits.
+std::optional<PhysRange> device_pages(PhysRange range);
+/// Adds them to Platform::devices.
 Result<> add_device(PhysRange range, Platform& platform);
+
+/// Calls visit(range) for each entry of `reg` that is an address of the CPU.
+template <class Visitor>
+void for_each_reg(const FdtWalk& walk, Visitor visit) {
+    // Below a PCI bridge `reg` is a configuration address, of three cells.
+    const CellCounts cells = walk.cells();
+    if (cells.address > 2 || cells.size == 0 || cells.size > 2) {
+        return;
+    }
+    const usize entry_size = 4 * usize{cells.address + cells.size};
+    const usize entries = walk.node().get("reg").value_or(Bytes{}).size() / entry_size;
+    for (u32 i = 0; i < entries; i++) {
+        if (const auto range = walk.reg(i)) {
+            visit(*range);
+        }
+    }
+}
 
 } // namespace baton

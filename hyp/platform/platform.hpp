@@ -3,6 +3,7 @@
 
 #include "hyp/address.hpp"
 #include "hyp/memory/range_set.hpp"
+#include "hyp/platform/fdt.hpp"
 #include "hyp/result.hpp"
 #include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
@@ -28,12 +29,17 @@ struct ReservedRange {
     bool no_map = false; ///< the guest may not even map it
 };
 
+/// The one that takes the interrupts of all CPUs and devices, and that their numbers are of.
+struct InterruptController {
+    FdtNode node{};
+    std::optional<u32> phandle{};
+    u32 cells = 0; ///< of a specifier
+};
+
 struct GicInfo {
     PhysRange distributor;
     StaticVector<PhysRange, 64> redistributors;
     u64 redistributor_stride = 0; ///< bytes; 0: as GICR_TYPER.VLPIS says
-    std::optional<u32> phandle{}; ///< of its node
-    u32 interrupt_cells = 3;
     u32 maintenance_interrupt = 0;
     StaticVector<PhysRange, 64> its;
 };
@@ -75,7 +81,7 @@ struct PciWindow {
 /// A generic ECAM host bridge: function (bus, device, function) has its 4 KiB of configuration
 /// space at ecam.begin + ((bus - first_bus) << 20 | device << 15 | function << 12).
 struct PciHost {
-    PhysRange ecam; ///< cut to what first_bus to last_bus need
+    PhysRange ecam; ///< cut to what first_bus to last_bus need; empty: it is none of these
     u8 first_bus = 0;
     u8 last_bus = 0;
     StaticVector<PciWindow, 8> windows;
@@ -88,30 +94,35 @@ struct BootImage {
     std::string_view bootargs; ///< empty if the kernel's module has none
 };
 
-/// Large (tens of KiB): set once at boot, never on a stack. String views point into the DTB that it
-/// was read from.
+using DeviceRanges = RangeSet<512>;
+using BootImages = StaticVector<BootImage, 8>; ///< ascending by the kernel's address
+
+/// Large (tens of KiB): set once at boot, never on a stack. String views and nodes point into the
+/// DTB that it was read from.
 struct Platform {
     static constexpr usize max_ram_ranges = 32;
-    static constexpr usize max_boot_images = 8;
     static constexpr u32 max_clusters = 128;
 
-    /// In the DTB's order, without those that it says are disabled or broken. CpuId indexes it.
+    /// In the DTB's order, without those that it says are broken. CpuId indexes it.
     StaticVector<CpuInfo, max_cpus> cpus;
     u32 cluster_count = 0;        ///< DSUs with a PMU; the numbers in CpuInfo are below it
     RangeSet<max_ram_ranges> ram; ///< whole pages
     StaticVector<ReservedRange, 64> reserved; ///< byte ranges as the DTB has them, unsorted
     /// Whole pages to map as devices for the guest: every enabled node's registers, PCI windows and
     /// ECAM; without RAM and without the GIC, whose frames are trapped.
-    RangeSet<512> devices;
+    DeviceRanges devices;
+    InterruptController interrupt_controller;
+    /// The phandles of those controllers of messages that a VM may have, as far as they have one.
+    StaticVector<u32, 64> message_controllers;
     GicInfo gic;
     TimerInfo timer;
     std::optional<u32> pmu_interrupt; ///< only if it is a PPI
     std::optional<UartInfo> uart;     ///< /chosen/stdout-path, if it is one that Baton can drive
     PsciInfo psci;
     StaticVector<PciHost, 16> pci_hosts;
-    StaticVector<PhysRange, 64> virtio_mmio;              ///< register frames, not rounded to pages
-    StaticVector<BootImage, max_boot_images> boot_images; ///< ascending by the kernel's address
-    std::string_view bootargs;                            ///< Baton's own, from /chosen
+    StaticVector<PhysRange, 64> virtio_mmio; ///< register frames, not rounded to pages
+    BootImages boot_images;                  ///< of the host VM
+    std::string_view bootargs;               ///< Baton's own, from /chosen
     /// The firmware's entropy, kaslr-seed and rng-seed in one; good for one kernel only.
     StaticVector<std::byte, 72> seed;
 

@@ -7,6 +7,7 @@
 #include "hyp/platform/guest_dtb.hpp"
 #include "hyp/platform/options.hpp"
 #include "hyp/platform/platform.hpp"
+#include "hyp/platform/vm_config.hpp"
 
 #include <cstdlib>
 #include <memory>
@@ -21,6 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
     auto platform = std::make_unique<Platform>();
     if (!parse_platform(dtb, *platform)) {
         return 0;
+    }
+    auto division = std::make_unique<Division>();
+    if (divide(dtb, *platform, *division).has_value() != division->fault().empty()) {
+        std::abort();
     }
     Options options;
     (void)parse_options(platform->bootargs, options);

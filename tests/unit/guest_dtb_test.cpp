@@ -140,8 +140,9 @@ TEST_CASE("DSUs that the machine has not") {
     const Dtb firmware = Dtb::load("virt-4.dtb");
     const auto platform = parsed(firmware);
     const auto phandle = [&](usize cpu) { return *platform->cpus[cpu].phandle; };
-    DsuNode nodes[]{{.interrupt_parent = *platform->gic.phandle, .interrupt = 287},
-                    {.interrupt_parent = *platform->gic.phandle, .interrupt = 286}};
+    DsuNode nodes[]{
+        {.interrupt_parent = *platform->interrupt_controller.phandle, .interrupt = 287},
+        {.interrupt_parent = *platform->interrupt_controller.phandle, .interrupt = 286}};
     for (const usize cpu : {0, 1, 3}) {
         REQUIRE(nodes[0].cpus.push(phandle(cpu)));
     }
@@ -245,7 +246,7 @@ TEST_CASE("what the board has and the guest has not") {
     for (const char* cpu : {"/cpus/cpu@0", "/cpus/cpu@100", "/cpus/cpu@100010203"}) {
         CHECK_FALSE(built.node(cpu).has("cpu-idle-states"));
     }
-    // Baton does not start it, and no guest shall try.
+    // It is broken: Baton does not start it, and no guest shall try.
     CHECK(built.node("/cpus/cpu@100").string("status") == "fail");
     CHECK(built.node("/cpus/cpu@0").string("status") == "okay");
     CHECK(built.fields.cpu_count == 2);
@@ -265,6 +266,14 @@ TEST_CASE("what the board has and the guest has not") {
     CHECK_FALSE(built.node("/soc/i2c@30000").has("msi-parent"));
     CHECK(built.node("/soc/near@20000").has("msi-parent")); // not the GIC's
     CHECK(built.fdt().reservation_count() == 1);
+}
+
+TEST_CASE("a disabled CPU is one more for the guest") {
+    Dtb firmware = Dtb::load("board.dtb");
+    firmware.set("/cpus/cpu@100", "status", "disabled");
+    const Built built = build(firmware, {.bootargs = "x"});
+    CHECK(built.node("/cpus/cpu@100").string("status") == "okay");
+    CHECK(built.fields.cpu_count == 3);
 }
 
 TEST_CASE("a bank of which nothing is left is disabled") {

@@ -139,7 +139,7 @@ TEST_CASE("a board of many features") {
     const Dtb dtb = Dtb::load("board.dtb");
     const auto platform = parsed(dtb);
 
-    REQUIRE(platform->cpus.size() == 2); // one is disabled
+    REQUIRE(platform->cpus.size() == 2); // one is broken
     CHECK(platform->cpus[0].mpidr == 0);
     CHECK(platform->cpus[1].mpidr == 0x1'0001'0203);
 
@@ -300,6 +300,17 @@ TEST_CASE("oddities that change little") {
     SUBCASE("a DSU without CPUs") {
         dtb.remove("/dsu-pmu-1", "cpus");
         CHECK(parsed(dtb)->cluster_count == 0);
+    }
+    SUBCASE("a CPU that is disabled until somebody starts it") {
+        dtb.set("/cpus/cpu@100", "status", "disabled");
+        const auto platform = parsed(dtb);
+        REQUIRE(platform->cpus.size() == 3);
+        CHECK(platform->cpus[1].mpidr == 0x100);
+        CHECK(platform->cluster_count == 2);
+    }
+    SUBCASE("a CPU that is disabled and has no way to be started") {
+        dtb.set("/cpus/cpu@100", "status", "disabled").remove("/cpus/cpu@100", "enable-method");
+        CHECK(parsed(dtb)->cpus.size() == 2);
     }
     SUBCASE("an extended PPI") {
         dtb.set("/pmu", "interrupts", std::vector<u32>{3, 7, 4});

@@ -64,7 +64,7 @@ void Clusters::plan(const Platform& platform, bool wants_model) {
     const auto has_phandle = [](const CpuInfo& cpu) { return cpu.phandle.has_value(); };
     if (count_ != 0) {
         log::line("warning: baton.dsu=model ignored: the machine has DSUs");
-    } else if (!platform.gic.phandle || !std::ranges::all_of(platform.cpus, has_phandle)) {
+    } else if (!platform.interrupt_controller.phandle || !std::ranges::all_of(platform.cpus, has_phandle)) {
         log::line("warning: baton.dsu=model ignored: a node of a CPU or the GIC has no phandle");
     } else {
         models_ = true;
@@ -100,8 +100,8 @@ std::span<const DsuNode> Clusters::describe(const Platform& platform) {
     }
     const u32 end = spi_end(platform);
     for (u32 number = 0; number < count_; number++) {
-        DsuNode node{.interrupt_parent = *platform.gic.phandle,
-                     .interrupt_cells = platform.gic.interrupt_cells,
+        DsuNode node{.interrupt_parent = *platform.interrupt_controller.phandle,
+                     .interrupt_cells = platform.interrupt_controller.cells,
                      .interrupt = end - 1 - number,
                      .cpus = {}};
         const usize last = std::min<usize>((number + 1) * cpus_per_model, platform.cpus.size());
