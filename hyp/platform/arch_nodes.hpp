@@ -2,6 +2,8 @@
 #pragma once
 
 #include "hyp/platform/fdt.hpp"
+#include "hyp/platform/fdt_writer.hpp"
+#include "hyp/platform/guest_dtb.hpp"
 #include "hyp/types.hpp"
 
 #include <optional>
@@ -19,5 +21,25 @@ std::optional<u32> interrupt_number(Bytes specifier);
 
 /// Can any CPU take the interrupt with this number, and so belongs it to one VM?
 bool is_shared_interrupt(u32 number);
+
+/// For the DTB of the request's guest. Has the guest no such node, with all below it?
+bool hides(const GuestDtbRequest& request, FdtNode node);
+
+/// Is it a controller of messages that the guest has not, so that nobody may refer to it?
+bool hides_messages(const GuestDtbRequest& request, FdtNode node);
+
+/// Does a core node keep this property?
+bool keeps(const GuestDtbRequest& request, FdtNode node, std::string_view property);
+
+/// What a core node has instead of what it does not keep.
+void write_own_properties(const GuestDtbRequest& request, FdtNode node, FdtWriter& writer,
+                          GuestDtb& result);
+
+/// Nodes that the firmware's DTB has not, below the root.
+void write_own_nodes(const GuestDtbRequest& request, FdtWriter& writer);
+
+/// @param specifier of as many cells as the interrupt controller asks for, zeroed; empty after an
+///        error of the writer
+void write_interrupt(GuestInterrupt interrupt, std::span<std::byte> specifier);
 
 } // namespace baton::arch

@@ -29,6 +29,12 @@ std::optional<CpuId> find_cpu(const Platform& platform, u64 mpidr) {
     return std::nullopt;
 }
 
+std::optional<CpuId> cpu_of(FdtNode cpus, FdtNode cpu, const Platform& platform) {
+    const CellCounts cells = cpus.child_cells({1, 0});
+    const auto reg = CellReader{cpu.get("reg").value_or(Bytes{})}.take(cells.address);
+    return reg ? find_cpu(platform, *reg) : std::nullopt;
+}
+
 Result<> parse_cpus(const Fdt& fdt, Platform& platform) {
     const auto cpus = fdt.find("/cpus");
     if (!cpus) {

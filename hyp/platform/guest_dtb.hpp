@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hyp/address.hpp"
+#include "hyp/platform/vm_config.hpp"
 #include "hyp/result.hpp"
 #include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
@@ -35,6 +36,20 @@ struct DsuNode {
     StaticVector<u32, 4> cpus{}; ///< phandles
 };
 
+/// An interrupt of a device that Baton makes.
+struct GuestInterrupt {
+    u32 number = 0;
+    bool is_edge = false; ///< or level
+};
+
+/// Memory that the guest shares with another.
+struct SharedMemoryNode {
+    PhysRange range;
+    u32 doorbell = 0; ///< number of the interrupt by which the other rings, an edge
+    u32 number = 0;   ///< that the hypercall takes
+    std::string_view name{};
+};
+
 struct GuestDtbRequest {
     /// The next kernel gets the whole machine, at EL2: it finds the firmware's DTB as it was but
     /// for /chosen, the CPUs' `status`, and what is in `reserved`.
@@ -53,12 +68,21 @@ struct GuestDtbRequest {
     /// of) it the properties are left out, so that no kernel gets the seed of the one before.
     std::span<const std::byte> seed{};
     std::span<const DsuNode> dsus{}; ///< not with for_host
+
+    /// Whose DTB it is, on a machine that is divided; not with for_host. Null: there is one VM.
+    const Division* division = nullptr;
+    VmId vm = host_vm;
+    /// Of the UART that Baton makes for the VM at the place of its own. Only with `division`, as
+    /// the next.
+    std::optional<GuestInterrupt> console{};
+    std::span<const SharedMemoryNode> shared{};
 };
 
 struct GuestDtb {
     usize size = 0; ///< bytes used of the buffer
     u32 cpu_count = 0;
-    /// By CpuId: where in the DTB the value of the CPU's `status` is, for `disable_cpu`.
+    /// By VcpuId (for_host: by CpuId): where in the DTB the value of the CPU's `status` is, for
+    /// `disable_cpu`.
     std::array<u32, max_cpus> cpu_status{};
     /// Where the values of the ITSs' `status` are, for `disable_its`.
     StaticVector<u32, 64> its_status;
@@ -66,10 +90,15 @@ struct GuestDtb {
 };
 
 /// Builds the DTB in `buffer`.
-/// @param firmware the DTB that Baton got, unchanged, already accepted by parse_platform
+/// @param firmware the DTB that Baton got, unchanged, already accepted by parse_platform; the one
+///        that request.division was read from
 /// @param buffer 8-byte aligned; may not overlap `firmware`
 /// Errors: bad_dtb, too_many (nesting, MSI controllers), no_room (buffer too small, or the result
 /// larger than max_dtb_size).
+///
+/// A VM of several: GuestDtbFilter says which nodes it gets. Its CPUs and its memory are its own,
+/// aliases are those that lead somewhere; a node `baton,shared-memory` for each region that it
+/// shares. Interrupts of what Baton makes are in the place of the UART's own.
 ///
 /// What differs from the firmware's for a guest: /memory has what of `request.memory` lay in it;
 /// /chosen has the request's bootargs, initrd and seed, and no modules and no EFI tables; PSCI is

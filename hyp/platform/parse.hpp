@@ -33,6 +33,9 @@ Result<> parse_devices(const Fdt& fdt, Platform& platform);
 
 /// Does this child of /cpus describe a CPU?
 bool is_cpu(FdtNode node);
+/// Which one of the machine's it is. Nothing if Baton does not use it.
+/// @param cpus the node above it
+std::optional<CpuId> cpu_of(FdtNode cpus, FdtNode cpu, const Platform& platform);
 /// May Baton start it, or is it running? The n-th such one is CpuId n.
 bool is_usable_cpu(FdtNode node);
 

@@ -24,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
         return 0;
     }
     auto division = std::make_unique<Division>();
-    if (divide(dtb, *platform, *division).has_value() != division->fault().empty()) {
+    const bool divided = divide(dtb, *platform, *division).has_value();
+    if (divided != division->fault().empty()) {
         std::abort();
     }
     Options options;
@@ -63,6 +64,19 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
             disable_cpu(std::span(buffer).first(built.size), built.cpu_status[i]);
         }
         if (!Fdt::open(Bytes(buffer).first(built.size))) {
+            std::abort();
+        }
+    }
+    for (u32 vm = 0; divided && vm < division->vms().size(); vm++) {
+        const bool done = build_guest_dtb(dtb,
+                                          {.memory = {memory.begin(), memory.size()},
+                                           .division = division.get(),
+                                           .vm = VmId{vm},
+                                           .console = GuestInterrupt{.number = 120}},
+                                          buffer, built)
+                              .has_value();
+        if (done && (!Fdt::open(Bytes(buffer).first(built.size)) ||
+                     built.cpu_count != division->vm(VmId{vm}).cpus.size())) {
             std::abort();
         }
     }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/guest_dtb.hpp"
 
-#include "tests/unit/dtb.hpp"
+#include "tests/unit/guest_dtb.hpp"
 
 using namespace baton;
+using baton::test::build;
+using baton::test::Built;
 using baton::test::Dtb;
 using baton::test::parsed;
+using baton::test::reg;
 
 namespace {
 
@@ -17,39 +20,6 @@ std::vector<std::byte> entropy(usize size) {
         bytes.push_back(static_cast<std::byte>(i + 1));
     }
     return bytes;
-}
-
-struct Built {
-    std::vector<std::byte> bytes;
-    GuestDtb fields;
-
-    Fdt fdt() const {
-        const auto opened = Fdt::open(bytes);
-        REQUIRE(opened);
-        return *opened;
-    }
-    FdtNode node(std::string_view path) const {
-        const auto found = fdt().find(path);
-        REQUIRE_MESSAGE(found, std::string(path));
-        return *found;
-    }
-};
-
-Built build(const Dtb& firmware, const GuestDtbRequest& request) {
-    Built built{.bytes = std::vector<std::byte>(max_dtb_size), .fields = {}};
-    REQUIRE(build_guest_dtb(firmware, request, built.bytes, built.fields));
-    built.bytes.resize(built.fields.size);
-    built.bytes.shrink_to_fit();
-    return built;
-}
-
-std::vector<PhysRange> reg(FdtNode node, CellCounts cells = {2, 2}) {
-    std::vector<PhysRange> ranges;
-    CellReader reader{node.get("reg").value_or(Bytes{})};
-    while (const auto next = reader.take_range(cells)) {
-        ranges.push_back(*next);
-    }
-    return ranges;
 }
 
 } // namespace
