@@ -162,7 +162,7 @@ StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
                  .layout = baton.layout,
                  .granules = cpu_granules(),
                  .spin_table = baton.spin_table,
-                 .dsus = baton.clusters.describe(baton.platform),
+                 .counter_units = baton.clusters.describe(baton.platform),
                  .rotate = baton.options.rotate});
     for (const PerCpu& cpu : baton.cpus) {
         if (!arch::is_up(*cpu.vcpu)) {
@@ -203,7 +203,7 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
     boot_entry_state.save();
     greet();
 
-    baton.clusters.plan(baton.platform, baton.options.dsu_model);
+    baton.clusters.plan(baton.platform, baton.options.counter_model);
     plan_boot_memory(firmware_dtb);
     lay_out_pool();
     firmware_dtb = keep_dtb(firmware_dtb);

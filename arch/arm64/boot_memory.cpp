@@ -34,7 +34,7 @@ u64 least_slot_size(Granules granules) {
         }
         const std::span<const std::byte> header{
             arch::bytes(image.kernel.begin), std::min<usize>(image.kernel.size, image_header_size)};
-        const auto info = parse_image(header, image.kernel.size, granules);
+        const auto info = arch::parse_image(header, image.kernel.size, granules);
         if (!info) {
             log::line("boot image at {}: {}", image.kernel.begin, describe(info.error()));
             refuse_to_boot("a boot module of type kernel must be an arm64 Image, not compressed");
@@ -80,7 +80,7 @@ void lay_out_cpus() {
         const PhysAddr emergency = second_guard + page_size;
         PerCpu* cpu = std::construct_at(first + i);
         cpu->id = CpuId{static_cast<u32>(i)};
-        cpu->mpidr = baton.platform.cpus[i].mpidr;
+        cpu->mpidr = baton.platform.cpus[i].firmware_id;
         cpu->cluster = baton.clusters.seat(baton.platform, cpu->id);
         cpu->stack_top = (stack + stack_size).value;
         cpu->emergency_stack_top = (emergency + emergency_stack_size).value;
@@ -201,7 +201,7 @@ std::span<const std::byte> keep_dtb(std::span<const std::byte> dtb) {
     std::memcpy(copy, dtb.data(), dtb.size());
     const std::span<const std::byte> kept{copy, dtb.size()};
     // The platform's strings lie in the DTB that it was read from.
-    Platform* platform = std::construct_at(&hypervisor().platform);
+    auto* platform = std::construct_at(&hypervisor().platform);
     if (!parse_platform(kept, *platform)) {
         refuse_to_boot("the DTB changed while it was read");
     }

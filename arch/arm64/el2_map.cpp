@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/el2_map.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
 
 #include "arch/arm64/cache.hpp"
 #include "arch/arm64/hypervisor.hpp"
@@ -38,9 +39,9 @@ bool add_devices(Regions& regions, const Platform& platform) {
     if (platform.uart) {
         add(platform.uart->frame);
     }
-    add(platform.gic.distributor);
-    std::ranges::for_each(platform.gic.redistributors, add);
-    std::ranges::for_each(platform.gic.its, add);
+    add(platform.arch->gic.distributor);
+    std::ranges::for_each(platform.arch->gic.redistributors, add);
+    std::ranges::for_each(platform.arch->gic.its, add);
     std::ranges::for_each(platform.virtio_mmio, add);
     for (const PciHost& host : platform.pci_hosts) {
         add(host.ecam);

@@ -7,11 +7,11 @@
 #include "arch/arm64/mmu/stage2.hpp"
 #include "arch/arm64/percpu.hpp"
 #include "arch/arm64/pl011.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "arch/arm64/vm_arch.hpp"
 #include "hyp/memory/bump.hpp"
 #include "hyp/memory/layout.hpp"
 #include "hyp/platform/options.hpp"
-#include "hyp/platform/platform.hpp"
 #include "hyp/vm/vm.hpp"
 
 #include <array>
@@ -25,7 +25,7 @@ namespace baton::arm64 {
 /// All of Baton's state that is not per CPU. Set up once at boot, in this order; afterwards only
 /// the VM and its virtual GIC change, by their own rules.
 struct Hypervisor {
-    Platform platform;
+    FullPlatform platform;
     Options options;
     std::optional<Pl011> console;
     MemoryLayout layout;

@@ -66,7 +66,8 @@ Result<void> ImageStore::stage(const Content& content) {
 }
 
 Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slot) {
-    const auto info = parse_image(header_of(image.kernel), image.kernel.size, setup_.granules);
+    const auto info =
+        arch::parse_image(header_of(image.kernel), image.kernel.size, setup_.granules);
     if (!info) {
         return std::unexpected(info.error());
     }
@@ -128,7 +129,7 @@ Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged)
                                   .bootargs = content.bootargs,
                                   .initrd = content.place.initrd,
                                   .seed = content.seed,
-                                  .dsus = setup_.dsus};
+                                  .counter_units = setup_.counter_units};
     const PhysRange room = content.place.dtb;
     if (auto built =
             build_guest_dtb(setup_.firmware_dtb, request, bytes_of(room), staged.dtb_fields);
@@ -251,9 +252,9 @@ void ImageStore::tell_of_use(const StagedImage& image) const {
             return offset;
         });
     }
-    for (const u32 status : image.dtb_fields.its_status) {
+    for (const u32 status : image.dtb_fields.message_controller_status) {
         patch_each(image, [&](std::span<std::byte> bytes, u32 shift) {
-            disable_its(bytes, status + shift);
+            disable_message_controller(bytes, status + shift);
             return status + shift;
         });
     }

@@ -59,7 +59,7 @@ class ImageStore {
         Granules granules;
         /// Host kexec: where CPUs wait, if they are not switched off.
         std::optional<SpinTable> spin_table;
-        std::span<const DsuNode> dsus{}; ///< that a guest gets; they outlive the store
+        std::span<const CounterUnit> counter_units{}; ///< that a guest gets; they outlive the store
         /// baton.rotate: boot images stay in memory and are staged anew, in turn.
         bool rotate;
     };
@@ -140,8 +140,9 @@ class ImageStore {
     static constexpr u32 tables_per_cpu = 2;
     u32 spare_reservations() const {
         const Platform& platform = *setup_.platform;
-        return platform.gic.its.empty() ? 0
-                                        : tables_per_cpu * static_cast<u32>(platform.cpus.size());
+        return platform.message_controllers.empty()
+                   ? 0
+                   : tables_per_cpu * static_cast<u32>(platform.cpus.size());
     }
 
     Setup setup_{};

@@ -101,7 +101,7 @@ Result<> Load::place_kernel(PhysRange chunk) {
     const std::span header{bytes.data(), std::min<usize>(chunk.size, bytes.size())};
     std::memcpy(header.data(), arch::bytes(chunk.begin), header.size());
     needed_ = size_limit; // if it is the header that is beyond all measure
-    const auto info = parse_image(header, file_size, store_.granules());
+    const auto info = arch::parse_image(header, file_size, store_.granules());
     if (!info) {
         return std::unexpected(info.error());
     }

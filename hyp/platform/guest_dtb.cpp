@@ -115,13 +115,15 @@ Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtb
     }
     result.size = 0;
     result.cpu_count = 0;
-    result.its_status.clear();
+    result.message_controller_status.clear();
     FdtWriter writer{buffer.first(std::min<usize>(buffer.size(), max_dtb_size))};
     return GuestDtbBuilder{*source, request, writer, result}.run();
 }
 
 void disable_cpu(std::span<std::byte> dtb, u32 status_offset) { write_fail(dtb, status_offset); }
-void disable_its(std::span<std::byte> dtb, u32 status_offset) { write_fail(dtb, status_offset); }
+void disable_message_controller(std::span<std::byte> dtb, u32 status_offset) {
+    write_fail(dtb, status_offset);
+}
 
 void reserve_in_place(std::span<std::byte> dtb, u32 offset, PhysRange range) {
     if (offset > dtb.size() || dtb.size() - offset < reservation_size) {

@@ -66,7 +66,7 @@ struct Options {
     u32 watchdog_s = 0;                             ///< baton.watchdog=S, 1 to 3600
     ParkMode park = ParkMode::off;                  ///< baton.park=off|wfe
     PanicAction panic = PanicAction::reset;         ///< baton.panic=reset|halt|semihosting
-    bool dsu_model = false;                         ///< baton.dsu=model
+    bool counter_model = false;                     ///< arch::counter_model_option()
     std::optional<CpuId> lost_cpu;                  ///< baton.fault=lost:CPU
     std::optional<CpuId> panic_cpu;                 ///< baton.fault=panic:CPU
     std::optional<CpuId> staying_cpu;               ///< baton.fault=stay:CPU

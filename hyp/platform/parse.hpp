@@ -39,25 +39,6 @@ std::optional<CpuId> cpu_of(FdtNode cpus, FdtNode cpu, const Platform& platform)
 /// May Baton start it, or is it running? The n-th such one is CpuId n.
 bool is_usable_cpu(FdtNode node);
 
-/// The interrupt controller that INTIDs count by.
-struct GicNode {
-    FdtNode node;
-    u32 interrupt_cells = 3;
-};
-
-/// Fills Platform::gic but for the ITSs, which are nodes of their own.
-Result<> find_gic(const Fdt& fdt, GicNode& gic, Platform& platform);
-Result<> parse_its(const FdtWalk& walk, Platform& platform);
-
-/// The INTID of the at-th interrupt of a node. Nothing if it has no such, if it is not the GIC's,
-/// or if it is not private to each CPU.
-std::optional<u32> private_interrupt(const GicNode& gic, FdtNode node, u32 at);
-
-Result<> parse_timer(const GicNode& gic, FdtNode node, Platform& platform);
-
-/// Puts the CPUs of a DSU's PMU into a cluster of their own.
-void parse_dsu(FdtNode node, Platform& platform);
-
 /// The one that `stdout-path` names.
 std::optional<FdtNode> stdout_node(const Fdt& fdt);
 

@@ -2,6 +2,7 @@
 
 /// libFuzzer: any bytes may be handed to Baton as the DTB. What is read, and the guest's DTB that
 /// is built from it, must stay within bounds; a DTB that is built is well-formed.
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/memory/layout.hpp"
 #include "hyp/platform/fdt.hpp"
 #include "hyp/platform/guest_dtb.hpp"
@@ -19,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
     // A copy of the exact size at an aligned address: reads past the end are seen.
     const std::vector<std::byte> dtb(reinterpret_cast<const std::byte*>(data),
                                      reinterpret_cast<const std::byte*>(data) + size);
-    auto platform = std::make_unique<Platform>();
+    auto platform = std::make_unique<arm64::FullPlatform>();
     if (!parse_platform(dtb, *platform)) {
         return 0;
     }

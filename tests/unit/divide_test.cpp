@@ -384,13 +384,13 @@ TEST_CASE("a bus with all that is on it") {
 
 TEST_CASE("damage to a byte does not make the division go astray") {
     const Dtb good = Dtb::load("vms.dtb");
-    auto platform = std::make_unique<Platform>();
+    auto platform = std::make_unique<baton::test::FullPlatform>();
     auto division = std::make_unique<Division>();
     // Every third: all positions within a cell have their turn, in a third of the time.
     for (usize at = 0; at < Bytes(good).size(); at += 3) {
         Dtb bad = good;
         bad.bytes()[at] ^= std::byte{1};
-        *platform = {};
+        platform = std::make_unique<baton::test::FullPlatform>();
         if (parse_platform(bad, *platform)) {
             *division = {};
             const bool divided = divide(bad, *platform, *division).has_value();

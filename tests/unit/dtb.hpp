@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/fdt.hpp"
 #include "hyp/platform/platform.hpp"
 #include "hyp/platform/vm_config.hpp"
@@ -86,8 +87,10 @@ class Dtb {
     std::vector<std::byte> bytes_;
 };
 
-inline std::unique_ptr<Platform> parsed(const Dtb& dtb) {
-    auto platform = std::make_unique<Platform>();
+using FullPlatform = arm64::FullPlatform;
+
+inline std::unique_ptr<FullPlatform> parsed(const Dtb& dtb) {
+    auto platform = std::make_unique<FullPlatform>();
     const auto result = parse_platform(dtb, *platform);
     INFO(std::string(platform->fault));
     REQUIRE(result);
@@ -104,7 +107,7 @@ inline std::unique_ptr<Division> divided(const Dtb& dtb, const Platform& platfor
 
 /// The error with which a DTB is refused.
 inline Error refusal(const Dtb& dtb) {
-    auto platform = std::make_unique<Platform>();
+    auto platform = std::make_unique<FullPlatform>();
     const auto result = parse_platform(dtb, *platform);
     REQUIRE_FALSE(result);
     CHECK(std::string(platform->fault) != "");

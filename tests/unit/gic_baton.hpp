@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/arm64/gic/basic_vgic.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "gic_model.hpp"
 
 #include <memory>
@@ -150,15 +151,15 @@ class Baton {
         : gic{cpus, list_registers} {
         gic.can_trap_dir = can_trap_dir;
         Machine::current = &gic;
-        platform_->gic.distributor = {{gicd_base}, 0x1'0000};
+        platform_->arch->gic.distributor = {{gicd_base}, 0x1'0000};
         static_cast<void>(
-            platform_->gic.redistributors.push({{gicr_base}, (cpus + 2) * gicr_stride}));
+            platform_->arch->gic.redistributors.push({{gicr_base}, (cpus + 2) * gicr_stride}));
         if (has_its) {
-            static_cast<void>(platform_->gic.its.push({{its_base}, 0x2'0000}));
+            static_cast<void>(platform_->arch->gic.its.push({{its_base}, 0x2'0000}));
         }
-        platform_->gic.maintenance_interrupt = maintenance_ppi;
-        platform_->timer.hyp = hyp_timer_ppi;
-        platform_->timer.hyp_virt = 28;
+        platform_->arch->gic.maintenance_interrupt = maintenance_ppi;
+        platform_->arch->timer.hyp = hyp_timer_ppi;
+        platform_->arch->timer.hyp_virt = 28;
         check(vgic->init(*platform_, Gic::affinity(0)));
         for (u32 i = 0; i < cpus; i++) {
             cpus_.push_back(std::make_unique<BasicVgicCpu<Machine>>(Machine::CpuInterface{.n = i}));
@@ -271,7 +272,7 @@ class Baton {
             throw std::runtime_error{"bring-up failed"};
         }
     }
-    std::unique_ptr<Platform> platform_ = std::make_unique<Platform>();
+    std::unique_ptr<arm64::FullPlatform> platform_ = std::make_unique<arm64::FullPlatform>();
     std::vector<std::unique_ptr<BasicVgicCpu<Machine>>> cpus_;
 };
 

@@ -65,7 +65,7 @@ namespace {
 struct Guest {
     FakeMachine machine;
     Dtb firmware = Dtb::load("virt-4.dtb");
-    std::unique_ptr<Platform> platform = parsed(firmware);
+    std::unique_ptr<baton::test::FullPlatform> platform = parsed(firmware);
     std::unique_ptr<ImageStore> store = std::make_unique<ImageStore>();
     std::unique_ptr<Load> load;
 
@@ -294,7 +294,8 @@ TEST_CASE("no kernel gets memory that the GIC goes on using, nor its ITS") {
         const u64 at = first.dtb_fields.spare_reservations + entry * reservation_size;
         CHECK(guest.machine.is_published({to_phys(first.dtb) + at, reservation_size}));
     }
-    CHECK(guest.machine.is_published({to_phys(first.dtb) + first.dtb_fields.its_status[0], 4}));
+    CHECK(guest.machine.is_published(
+        {to_phys(first.dtb) + first.dtb_fields.message_controller_status[0], 4}));
 
     load(); // and so for all later ones
     CHECK(reserved(*guest.store->staged(), table) == 1);

@@ -32,7 +32,7 @@ void stop(dsu::Unit& unit) {
 /// overflows that are flagged at a time.
 void raise(u32 spi) {
     Hypervisor& baton = hypervisor();
-    const PhysAddr distributor = baton.platform.gic.distributor.begin;
+    const PhysAddr distributor = baton.platform.arch->gic.distributor.begin;
     const u64 offset = static_cast<u64>(gic::InterruptRegister::ISPENDR) + u64{spi} / 32 * 4;
     (void)baton.vgic.mmio_write(this_cpu().vgic, to_guest(distributor + offset), 4, 1U << spi % 32);
 }
@@ -49,7 +49,8 @@ void access(dsu::Unit& unit, Use use) {
 /// The highest number of an SPI, and one more.
 u32 spi_end(const Platform& platform) {
     constexpr u64 special = 1020;
-    const PhysAddr typer = platform.gic.distributor.begin + static_cast<u64>(gic::Gicd32::TYPER);
+    const PhysAddr typer =
+        platform.arch->gic.distributor.begin + static_cast<u64>(gic::Gicd32::TYPER);
     const auto value = hypervisor().vgic.mmio_read(this_cpu().vgic, to_guest(typer), 4);
     return static_cast<u32>(std::min(((value.value_or(0) & 0x1f) + 1) * 32, special));
 }
@@ -64,7 +65,8 @@ void Clusters::plan(const Platform& platform, bool wants_model) {
     const auto has_phandle = [](const CpuInfo& cpu) { return cpu.phandle.has_value(); };
     if (count_ != 0) {
         log::line("warning: baton.dsu=model ignored: the machine has DSUs");
-    } else if (!platform.interrupt_controller.phandle || !std::ranges::all_of(platform.cpus, has_phandle)) {
+    } else if (!platform.interrupt_controller.phandle ||
+               !std::ranges::all_of(platform.cpus, has_phandle)) {
         log::line("warning: baton.dsu=model ignored: a node of a CPU or the GIC has no phandle");
     } else {
         models_ = true;
@@ -94,16 +96,16 @@ ClusterSeat Clusters::seat(const Platform& platform, CpuId cpu) const {
 }
 
 /// Their interrupts are the last SPIs of the GIC, which no device of QEMU's `virt` has.
-std::span<const DsuNode> Clusters::describe(const Platform& platform) {
+std::span<const CounterUnit> Clusters::describe(const Platform& platform) {
     if (!models_) {
         return {};
     }
     const u32 end = spi_end(platform);
     for (u32 number = 0; number < count_; number++) {
-        DsuNode node{.interrupt_parent = *platform.interrupt_controller.phandle,
-                     .interrupt_cells = platform.interrupt_controller.cells,
-                     .interrupt = end - 1 - number,
-                     .cpus = {}};
+        CounterUnit node{.interrupt_parent = *platform.interrupt_controller.phandle,
+                         .interrupt_cells = platform.interrupt_controller.cells,
+                         .interrupt = end - 1 - number,
+                         .cpus = {}};
         const usize last = std::min<usize>((number + 1) * cpus_per_model, platform.cpus.size());
         for (usize cpu = number * cpus_per_model; cpu < last; cpu++) {
             (void)node.cpus.push(*platform.cpus[cpu].phandle); // it has room for as many

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "arch/arm64/dsu/unit.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/guest_dtb.hpp"
-#include "hyp/platform/platform.hpp"
 
 #include <optional>
 #include <span>
@@ -27,7 +27,7 @@ class Clusters {
     void lay_out(PhysRange memory);
     ClusterSeat seat(const Platform& platform, CpuId cpu) const;
     /// What the guest's DTB tells of models. The GIC is up.
-    std::span<const DsuNode> describe(const Platform& platform);
+    std::span<const CounterUnit> describe(const Platform& platform);
 
     bool empty() const { return units_.empty(); }
 
@@ -51,7 +51,7 @@ class Clusters {
     bool models_ = false;
     u32 count_ = 0;
     std::span<dsu::Unit> units_;
-    StaticVector<DsuNode, Platform::max_clusters> nodes_;
+    StaticVector<CounterUnit, Platform::max_clusters> nodes_;
 };
 
 } // namespace baton::arm64

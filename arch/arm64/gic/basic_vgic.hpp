@@ -8,7 +8,7 @@
 #include "arch/arm64/gic/redistributor.hpp"
 #include "arch/arm64/gic/registers.hpp"
 #include "arch/arm64/gic/virtual_interface.hpp"
-#include "hyp/platform/platform.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
 
 #include <array>
 #include <atomic>

@@ -37,9 +37,9 @@ constexpr bool is_ppi(u32 intid) { return intid >= first_ppi && intid < first_sp
 
 template <class Machine>
 Result<> BasicVgic<Machine>::init(const Platform& platform, u64 boot_mpidr) {
-    maintenance_ = platform.gic.maintenance_interrupt;
-    timer_ = platform.timer.hyp;
-    const u32 other_timer = platform.timer.hyp_virt.value_or(timer_);
+    maintenance_ = platform.arch->gic.maintenance_interrupt;
+    timer_ = platform.arch->timer.hyp;
+    const u32 other_timer = platform.arch->timer.hyp_virt.value_or(timer_);
     if (!detail::is_ppi(maintenance_) || !detail::is_ppi(timer_) || !detail::is_ppi(other_timer)) {
         return std::unexpected(Error::unsupported);
     }
@@ -47,21 +47,21 @@ Result<> BasicVgic<Machine>::init(const Platform& platform, u64 boot_mpidr) {
     hidden_ = own_ | bit_of(other_timer);
 
     const u8 priorities = typename Machine::CpuInterface{}.implemented_virtual_priority();
-    if (const auto done = distributor_.bring_up(platform.gic.distributor,
+    if (const auto done = distributor_.bring_up(platform.arch->gic.distributor,
                                                 packed_affinity(boot_mpidr), priorities);
         !done) {
         return done;
     }
-    lpi_id_bits_ = platform.gic.its.empty() ? 0 : distributor_.lpi_id_bits();
+    lpi_id_bits_ = platform.arch->gic.its.empty() ? 0 : distributor_.lpi_id_bits();
     distributor_.offer_lpis(lpi_id_bits_ != 0);
-    for (const PhysRange frames : platform.gic.its) {
+    for (const PhysRange frames : platform.arch->gic.its) {
         if (const auto done = its_[its_count_++].bring_up(frames); !done) { // as many as there are
             return done;
         }
     }
-    for (const PhysRange region : platform.gic.redistributors) {
+    for (const PhysRange region : platform.arch->gic.redistributors) {
         if (const auto done = detail::walk_redistributors<Machine>(
-                region, platform.gic.redistributor_stride, frames_);
+                region, platform.arch->gic.redistributor_stride, frames_);
             !done) {
             return done;
         }

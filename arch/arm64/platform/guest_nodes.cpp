@@ -67,7 +67,8 @@ void write_its_status(FdtNode node, FdtWriter& writer, GuestDtb& result) {
     }
     const auto value = writer.string("status", "okay");
     if (!value.empty()) { // as many as Platform has room for
-        (void)result.its_status.push(static_cast<u32>(value.data() - writer.begin()));
+        (void)result.message_controller_status.push(
+            static_cast<u32>(value.data() - writer.begin()));
     }
 }
 
@@ -108,8 +109,8 @@ void write_own_properties(const GuestDtbRequest& request, FdtNode node, FdtWrite
 }
 
 void write_own_nodes(const GuestDtbRequest& request, FdtWriter& writer) {
-    for (usize number = 0; number < request.dsus.size(); number++) {
-        const DsuNode& dsu = request.dsus[number];
+    for (usize number = 0; number < request.counter_units.size(); number++) {
+        const CounterUnit& dsu = request.counter_units[number];
         std::array<char, 32> name{}; // a NUL follows what is written
         format(std::span{name}.first(name.size() - 1), "dsu-pmu-{}", number);
         writer.begin_node(name.data());

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/parse.hpp"
 
 #include <algorithm>
 #include <array>
 
-namespace baton {
+namespace baton::arm64 {
 
 /// Binding arm,arch_timer: secure, physical, virtual, hyp, hyp-virtual, unless names say otherwise.
-Result<> parse_timer(const GicNode& gic, FdtNode node, Platform& platform) {
+Result<> parse_timer(FdtNode node, Platform& platform) {
+    const InterruptController& gic = platform.interrupt_controller;
     static constexpr std::array<std::string_view, 5> names{"sec-phys", "phys", "virt", "hyp-phys",
                                                            "hyp-virt"};
     std::array<std::optional<u32>, names.size()> found{};
@@ -30,8 +32,8 @@ Result<> parse_timer(const GicNode& gic, FdtNode node, Platform& platform) {
         return fail(platform, Error::unsupported,
                     "an Armv8 timer without PPIs for physical, virtual and hypervisor timer");
     }
-    platform.timer = {secure, *physical, *virt, *hyp, hyp_virt};
+    platform.arch->timer = {secure, *physical, *virt, *hyp, hyp_virt};
     return {};
 }
 
-} // namespace baton
+} // namespace baton::arm64

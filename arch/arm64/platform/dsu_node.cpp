@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/parse.hpp"
 
-namespace baton {
+namespace baton::arm64 {
 
 namespace {
 
@@ -35,4 +36,4 @@ void parse_dsu(FdtNode node, Platform& platform) {
     platform.cluster_count += has_cpus ? 1 : 0;
 }
 
-} // namespace baton
+} // namespace baton::arm64
