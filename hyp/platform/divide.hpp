@@ -78,9 +78,11 @@ class DeviceDivider {
     bool has(Owner owner, u32 interrupt) const;
     template <class Visitor>
     bool any_other_owner(Owner owner, Visitor visit) const;
+    // Frames of their own: with the walk of their caller they would be too much for one.
     template <class Claim>
-    Result<> refuse_shared(const FdtWalk& walk, Owner owner, Owner other, Claim claim,
-                           std::string_view what);
+    [[gnu::noinline]] FdtNode find_claimant(Owner owner, Claim claim) const;
+    [[gnu::noinline]] Result<> refuse_shared(FdtNode here, Owner owner, FdtNode there, Owner other,
+                                             std::string_view what);
 
     /// What stands in a sentence for an owner.
     struct Name {

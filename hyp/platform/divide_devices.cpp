@@ -177,7 +177,8 @@ Result<> DeviceDivider::check(const FdtWalk& walk, Owner owner) {
                                     [&](PhysRange each) { found = found || each.overlaps(pages); });
                 return found;
             };
-            result = refuse_shared(walk, owner, other, overlaps, "a page of registers");
+            result = refuse_shared(walk.node(), owner, find_claimant(other, overlaps), other,
+                                   "a page of registers");
             return true;
         });
     });
@@ -193,8 +194,8 @@ Result<> DeviceDivider::check(const FdtWalk& walk, Owner owner) {
                 return found;
             };
             std::array<char, 24> what{};
-            result =
-                refuse_shared(walk, owner, other, interrupts, format(what, "interrupt {}", number));
+            result = refuse_shared(walk.node(), owner, find_claimant(other, interrupts), other,
+                                   format(what, "interrupt {}", number));
             return true;
         });
     });
@@ -211,26 +212,29 @@ bool DeviceDivider::any_other_owner(Owner owner, Visitor visit) const {
     return owner && visit(Owner{});
 }
 
-/// @param claim which of the other owner's nodes it is that has the same
+/// The node of an owner that claims something: claim(walk).
 template <class Claim>
-Result<> DeviceDivider::refuse_shared(const FdtWalk& walk, Owner owner, Owner other, Claim claim,
-                                      std::string_view what) {
-    std::array<char, 96> here{};
-    std::array<char, 96> there{};
-    std::string_view other_path = "";
-    FdtWalk others{fdt_};
-    while (other_path.empty() && others.next()) {
-        if (!is_device(others)) {
-            others.skip_children();
-        } else if (!arch::is_core_node(others.node()) &&
-                   division_.owner(others.node().offset()) == other && claim(others)) {
-            other_path = others.node().path(there);
+FdtNode DeviceDivider::find_claimant(Owner owner, Claim claim) const {
+    FdtWalk walk{fdt_};
+    while (walk.next()) {
+        if (!is_device(walk)) {
+            walk.skip_children();
+        } else if (!arch::is_core_node(walk.node()) &&
+                   division_.owner(walk.node().offset()) == owner && claim(walk)) {
+            break;
         }
     }
+    return walk.node();
+}
+
+Result<> DeviceDivider::refuse_shared(FdtNode here, Owner owner, FdtNode there, Owner other,
+                                      std::string_view what) {
+    std::array<char, 96> path{};
+    std::array<char, 96> other_path{};
     return refuse(Error::overlap,
                   "{} of {}{} and {} of {}{} share {}: all nodes that share it "
                   "must be passed to the same VM",
-                  walk.node().path(here), name_of(owner).kind, name_of(owner).name, other_path,
+                  here.path(path), name_of(owner).kind, name_of(owner).name, there.path(other_path),
                   name_of(other).kind, name_of(other).name, what);
 }
 

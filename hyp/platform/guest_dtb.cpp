@@ -58,7 +58,7 @@ Result<> GuestDtbBuilder::copy_tree() {
             break;
         case FDT_PROP:
             if (const FdtProperty property = source_.property_at(offset);
-                filter_.keeps(property, current().node, current().kind)) {
+                filter_.keeps(property, {fdt, current().offset}, current().kind)) {
                 writer_.property(property.name, property.value);
             }
             break;
@@ -78,7 +78,7 @@ bool GuestDtbBuilder::enter(FdtNode node) {
     const NodeKind kind = open_.empty() ? NodeKind::root : filter_.kind_of(node, current().kind);
     writer_.begin_node(node.name().data());
     write_own_properties(node, kind);
-    return open_.push({node, kind});
+    return open_.push({node.offset(), kind});
 }
 
 void GuestDtbBuilder::leave() {

@@ -21,7 +21,7 @@ class GuestDtbBuilder {
 
   private:
     struct OpenNode {
-        FdtNode node;
+        int offset; ///< half the size of an FdtNode, for there are many on the stack
         NodeKind kind;
     };
     using NodeName = std::array<char, 40>;
@@ -45,7 +45,7 @@ class GuestDtbBuilder {
 
     /// The node that is being written.
     OpenNode current() const {
-        return open_.empty() ? OpenNode{{}, NodeKind::plain} : open_[open_.size() - 1];
+        return open_.empty() ? OpenNode{0, NodeKind::plain} : open_[open_.size() - 1];
     }
 
     const Fdt& source_;

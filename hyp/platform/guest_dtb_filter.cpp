@@ -44,9 +44,6 @@ Result<> GuestDtbFilter::prepare() {
             const auto phandle = node.phandle();
             fits = fits && (!phandle || hidden_.push(*phandle));
         }
-        if (is_further_vm() && arch::is_core_node(node) && !arch::hides(request_, node)) {
-            fits = fits && core_.push(node.offset());
-        }
     });
     return fits ? Result<>{} : std::unexpected(Error::too_many);
 }
@@ -173,8 +170,17 @@ bool GuestDtbFilter::has_part_of_vm(FdtNode node) const {
         return passed.vm == request_.vm && holds(passed.begin);
     };
     return std::ranges::any_of(request_.division->passed(), is_of_vm) ||
-           request_.division->owner(begin) == request_.vm || std::ranges::any_of(core_, holds) ||
+           request_.division->owner(begin) == request_.vm || has_core_node(node) ||
            (request_.console && uart_ && holds(uart_->offset())) || can_be_supply(node);
+}
+
+/// One of those that every VM has, or is it below this one?
+bool GuestDtbFilter::has_core_node(FdtNode node) const {
+    bool found = false;
+    for_each_below(node, [&](FdtNode each) {
+        found = found || (arch::is_core_node(each) && !arch::hides(request_, each));
+    });
+    return found;
 }
 
 /// A fixed clock or regulator: nothing of the machine is used with it.

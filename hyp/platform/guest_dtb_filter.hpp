@@ -35,7 +35,7 @@ class GuestDtbFilter {
   public:
     GuestDtbFilter(const Fdt& source, const GuestDtbRequest& request);
 
-    /// Collects what the guest has and has not. Errors: too_many.
+    /// Collects what nobody may refer to. Errors: too_many.
     Result<> prepare();
 
     const std::optional<FdtNode>& chosen() const { return chosen_; }
@@ -55,6 +55,7 @@ class GuestDtbFilter {
     bool drops_reserved(FdtNode node) const;
     bool is_anothers(FdtNode node) const;
     bool has_part_of_vm(FdtNode node) const;
+    bool has_core_node(FdtNode node) const;
     bool can_be_supply(FdtNode node) const;
     bool is_console(FdtNode node) const { return request_.console && node == uart_; }
     bool survives(std::string_view path) const;
@@ -69,7 +70,6 @@ class GuestDtbFilter {
     std::optional<FdtNode> uart_; ///< Baton's
     bool is_divided_;
     StaticVector<u32, 128> hidden_; ///< phandles of controllers of messages
-    StaticVector<int, 256> core_;   ///< offsets of the nodes that every VM has
 };
 
 } // namespace baton
