@@ -10,6 +10,8 @@
 #include "arch/arm64/faults.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/image.hpp"
+#include "arch/arm64/move.hpp"
 #include "arch/arm64/panic.hpp"
 #include "arch/arm64/runtime.hpp"
 #include "arch/arm64/steps.hpp"
@@ -152,14 +154,14 @@ void start_vm() {
 }
 
 /// The images go into their slots; returns what the boot CPU enters.
-StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
+const StagedImage& stage_images(std::span<const std::byte> firmware_dtb) {
     Hypervisor& baton = hypervisor();
     ImageStore& images = baton.host.images();
     (void)baton.host.claim_images(); // nobody else is there yet
     images.init({.vm = host_vm,
                  .platform = &baton.platform,
                  .firmware_dtb = firmware_dtb,
-                 .layout = baton.layout,
+                 .layout = &baton.layout,
                  .granules = cpu_granules(),
                  .spin_table = baton.spin_table,
                  .dsus = baton.clusters.describe(baton.platform),
@@ -180,7 +182,7 @@ StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
         }
     }
     baton.host.unclaim_images();
-    return *first;
+    return **first;
 }
 
 } // namespace
@@ -195,8 +197,12 @@ void refuse_to_boot(std::string_view why) {
     end_machine();
 }
 
-extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
+/// @param loaded where the loader put Baton, or first_life: there it is
+extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el, u64 loaded) {
     Hypervisor& baton = *std::construct_at(reinterpret_cast<Hypervisor*>(hypervisor_storage));
+    if (loaded == first_life && early_map_is_on()) {
+        begin_second_life(dtb, boot_el2_controls);
+    }
     auto firmware_dtb = read_platform(dtb);
     set_stack_guard({baton.platform.seed.data(), baton.platform.seed.size()});
     check_entry(current_el);
@@ -204,7 +210,7 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
     greet();
 
     baton.clusters.plan(baton.platform, baton.options.dsu_model);
-    plan_boot_memory(firmware_dtb);
+    plan_boot_memory(firmware_dtb, {loaded == first_life ? image::start() : loaded});
     lay_out_pool();
     firmware_dtb = keep_dtb(firmware_dtb);
 
@@ -218,7 +224,7 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
     start_vm();
     bring_up_other_cpus();
 
-    const StagedImage first = stage_images(firmware_dtb);
+    const StagedImage& first = stage_images(firmware_dtb);
     log::line("entering the kernel at {}", first.entry);
     log::release_console();
     arch::prepare_vcpu();

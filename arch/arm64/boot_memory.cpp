@@ -25,23 +25,34 @@ constexpr u64 spin_table_size = page_size + align_up(max_cpus * spin_table_entry
 /// Per CPU: a guard page, the stack, a guard page, the emergency stack.
 constexpr u64 stacks_size = 2 * page_size + stack_size + emergency_stack_size;
 
+/// A boot image that can't be one.
+struct ImageProblem {
+    PhysAddr kernel;
+    Error error;
+    const char* advice;
+};
+
 /// What the largest boot image needs of a slot.
-u64 least_slot_size(Granules granules) {
+std::expected<u64, ImageProblem> least_slot_size(Granules granules) {
     u64 least = 0;
     for (const BootImage& image : hypervisor().platform.boot_images) {
-        if (!map_early({image.kernel.begin, page_size}, HypMemory::constants)) {
-            refuse_to_boot("there are more boot modules than the first map has room for");
+        const PhysAddr at = image.kernel.begin;
+        if (!map_early({at, page_size}, HypMemory::constants)) {
+            return std::unexpected(ImageProblem{
+                at, Error::no_room, "there are more boot modules than the first map has room for"});
         }
         const std::span<const std::byte> header{
-            arch::bytes(image.kernel.begin), std::min<usize>(image.kernel.size, image_header_size)};
+            arch::bytes(at), std::min<usize>(image.kernel.size, image_header_size)};
         const auto info = parse_image(header, image.kernel.size, granules);
         if (!info) {
-            log::line("boot image at {}: {}", image.kernel.begin, describe(info.error()));
-            refuse_to_boot("a boot module of type kernel must be an arm64 Image, not compressed");
+            return std::unexpected(ImageProblem{
+                at, info.error(),
+                "a boot module of type kernel must be an arm64 Image, not compressed"});
         }
         const auto size = slot_size_for(*info, {.initrd = image.ramdisk ? image.ramdisk->size : 0});
         if (!size) {
-            refuse_to_boot(describe(size.error()));
+            return std::unexpected(
+                ImageProblem{at, size.error(), "kernel and initrd are beyond all measure"});
         }
         least = std::max(least, *size);
     }
@@ -130,6 +141,34 @@ void lay_out_roots() {
     }
 }
 
+constinit LayoutScratch layout_scratch{};
+
+/// @param loaded where the loader put Baton
+std::expected<const MemoryLayout*, MemoryShortage>
+plan(std::span<const std::byte> dtb, PhysRange loaded, bool may_move, u64 least_slot_size) {
+    const Hypervisor& baton = hypervisor();
+    StaticVector<PhysRange, 16> modules;
+    for (const BootImage& image : baton.platform.boot_images) {
+        // Two for each of the platform's boot images: never full.
+        (void)modules.push(image.kernel);
+        if (image.ramdisk) {
+            (void)modules.push(*image.ramdisk);
+        }
+    }
+    return plan_memory(
+        {.ram = {baton.platform.ram.begin(), baton.platform.ram.end()},
+         .reserved = {baton.platform.reserved.begin(), baton.platform.reserved.end()},
+         .image = loaded,
+         .may_move = may_move,
+         .dtb = {{reinterpret_cast<u64>(dtb.data())}, dtb.size()},
+         .modules = {modules.data(), modules.size()},
+         .keeps_modules = baton.options.rotate,
+         .pool_size = pool_size(dtb),
+         .slot_size = baton.options.slot_size,
+         .least_slot_size = least_slot_size},
+        layout_scratch);
+}
+
 } // namespace
 
 Granules cpu_granules() {
@@ -139,38 +178,50 @@ Granules cpu_granules() {
             .kib64 = mmfr0.field(24, 4) != 0xf};
 }
 
-void plan_boot_memory(std::span<const std::byte> dtb) {
-    Hypervisor& baton = hypervisor();
-    StaticVector<PhysRange, 16> modules;
-    for (const BootImage& image : baton.platform.boot_images) {
-        // Two for each of the platform's boot images: never full.
-        (void)modules.push(image.kernel);
-        if (image.ramdisk) {
-            (void)modules.push(*image.ramdisk);
-        }
+std::optional<PhysRange> plan_move(std::span<const std::byte> dtb) {
+    const auto least = least_slot_size(cpu_granules());
+    if (!least) {
+        return std::nullopt;
     }
-    const auto layout =
-        plan_memory({.ram = {baton.platform.ram.begin(), baton.platform.ram.end()},
-                     .reserved = {baton.platform.reserved.begin(), baton.platform.reserved.end()},
-                     .image = image::whole(),
-                     .dtb = {{reinterpret_cast<u64>(dtb.data())}, dtb.size()},
-                     .modules = {modules.data(), modules.size()},
-                     .pool_size = pool_size(dtb),
-                     .slot_size = baton.options.slot_size,
-                     .least_slot_size = least_slot_size(cpu_granules())});
-    if (!layout) {
-        const MemoryShortage& shortage = layout.error();
+    const auto layout = plan(dtb, image::whole(), true, *least);
+    if (!layout || !(*layout)->moves(image::whole())) {
+        return std::nullopt;
+    }
+    return (*layout)->image;
+}
+
+void plan_boot_memory(std::span<const std::byte> dtb, PhysAddr loaded) {
+    const auto least = least_slot_size(cpu_granules());
+    if (!least) {
+        const ImageProblem& problem = least.error();
+        log::line("boot image at {}: {}", problem.kernel, describe(problem.error));
+        refuse_to_boot(problem.advice);
+    }
+    const PhysRange was{loaded, image::size()};
+    const bool has_moved = image::whole() != was;
+    const auto planned = plan(dtb, was, has_moved, *least);
+    if (!planned) {
+        const MemoryShortage& shortage = planned.error();
         log::line("memory: {}: wanted two slots of {} MiB, the images need {} MiB each, two of "
                   "{} MiB would fit beside a pool of {} MiB",
                   shortage.what, shortage.wanted_slot_size / MiB, shortage.least_slot_size / MiB,
                   shortage.largest_slot_size / MiB, shortage.pool_size / MiB);
         refuse_to_boot("give the machine more RAM, or baton.slot=SIZE a size that fits");
     }
-    baton.layout = *layout;
-    baton.pool = BumpAllocator{layout->pool};
-    log::line("slots of {} MiB at {} and {}, Baton's own {} MiB at {}", layout->slots[0].size / MiB,
-              layout->slots[0].begin, layout->slots[1].begin, layout->pool.size / MiB,
-              layout->pool.begin);
+    MemoryLayout& layout = hypervisor().layout;
+    layout = **planned;
+    if (!layout.image.contains(image::whole())) {
+        refuse_to_boot("the DTB changed while it was read");
+    }
+    hypervisor().pool = BumpAllocator{layout.pool};
+    log::line("slots of {} MiB at {} and {}, Baton's own {} MiB at {}", layout.slots[0].size / MiB,
+              layout.slots[0].begin, layout.slots[1].begin,
+              (layout.pool.size + layout.image.size) / MiB, layout.pool.begin);
+    if (has_moved) {
+        log::line("Baton runs at {}, and was loaded at {}", layout.image.begin, loaded);
+    } else {
+        log::line("Baton stays at {}, where it was loaded: no other place is better", loaded);
+    }
 }
 
 void lay_out_pool() {

@@ -84,6 +84,8 @@ extern "C" void early_mmu_on(u64 dtb) {
     install(translation);
 }
 
+bool early_map_is_on() { return early_map.has_value() && read<SCTLR_EL2>().has(SCTLR_EL2::M); }
+
 bool map_early(PhysRange range, HypMemory memory) {
     return !early_map || early_map->map({whole_pages(range), memory}).has_value();
 }

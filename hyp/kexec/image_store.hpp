@@ -55,7 +55,7 @@ class ImageStore {
         VmId vm{};
         const Platform* platform;
         std::span<const std::byte> firmware_dtb; ///< pristine copy
-        MemoryLayout layout;
+        const MemoryLayout* layout;
         Granules granules;
         /// Host kexec: where CPUs wait, if they are not switched off.
         std::optional<SpinTable> spin_table;
@@ -67,7 +67,7 @@ class ImageStore {
 
     /// At boot, before any guest runs: the first boot image goes into slot 0, the second, if there
     /// is one, into slot 1. Errors: those of stage_boot_image.
-    Result<StagedImage> stage_first();
+    Result<const StagedImage*> stage_first();
     Result<void> stage_next();
 
     // --- the claim -------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ class ImageStore {
     /// An id for the next image.
     u64 new_id() { return ++last_id_; }
     Result<SlotPlacement> place(const ImageInfo& image, const Attachments& with) const {
-        return place_in_slot(setup_.layout.slots[spare_slot()], image, with);
+        return place_in_slot(slots()[spare_slot()], image, with);
     }
     Granules granules() const { return setup_.granules; }
 
@@ -123,16 +123,17 @@ class ImageStore {
 
     u32 running_slot() const { return running_slot_; }
     u32 spare_slot() const { return 1 - running_slot_; }
-    const MemoryLayout& layout() const { return setup_.layout; }
+    const MemoryLayout& layout() const { return *setup_.layout; }
+    const std::array<PhysRange, 2>& slots() const { return layout().slots_of(setup_.vm); }
     /// Boot modules whose memory the guest does not get.
     std::span<const PhysRange> kept_modules() const { return {kept_.data(), kept_.size()}; }
 
   private:
-    Result<StagedImage> stage_boot_image(const BootImage& image, u32 slot);
-    void set_staged(const StagedImage& image);
+    Result<> stage_boot_image(const BootImage& image, u32 slot);
     bool is_in_use(const SlotPlacement& place) const;
     void tell_of_use(const StagedImage& image) const;
-    Result<StagedImage> finish(const Content& content, u32 slot);
+    /// Into by_slot_[slot].
+    Result<> finish(const Content& content, u32 slot);
     Result<> describe_guest(const Content& content, StagedImage& staged);
     Result<> describe_machine(const Content& content, StagedImage& staged);
     const BootImage& in_turn();
@@ -152,6 +153,8 @@ class ImageStore {
     std::atomic<bool> claimed_{false};
     std::array<StagedImage, 2> by_slot_{}; ///< the running kernel's, and what is staged
     const StagedImage* staged_ = nullptr;
+    MemoryMap memory_;         ///< of the guest that is being staged
+    GuestDtb fallback_fields_; ///< of the host image that is
     u64 last_id_ = 0;
     u32 running_slot_ = 0;
     usize next_boot_image_ = 0;

@@ -25,7 +25,7 @@ CallResult refusal(Error error) { return {abi_status(error), true}; }
 CallResult load_refusal(Vm& vm, Error error) {
     switch (error) {
     case Error::image_too_big: {
-        const u64 slot = vm.images().layout().slots[vm.images().spare_slot()].size;
+        const u64 slot = vm.images().slots()[vm.images().spare_slot()].size;
         return {abi_status(error), true, {vm.load().needed(), slot}};
     }
     case Error::incomplete:

@@ -47,7 +47,7 @@ u32 abi_state(Load::State state) {
 
 void tell_images(Vm& vm, baton_status& status) {
     const auto [load, running] = vm.image_status();
-    const auto& slots = vm.images().layout().slots;
+    const auto& slots = vm.images().slots();
     status.slot_size = slots[0].size;
     status.running_slot = slots[running].begin.value;
     status.spare_slot = slots[1 - running].begin.value;

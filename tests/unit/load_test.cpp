@@ -67,6 +67,9 @@ struct Guest {
     Dtb firmware = Dtb::load("virt-4.dtb");
     std::unique_ptr<Platform> platform = parsed(firmware);
     std::unique_ptr<ImageStore> store = std::make_unique<ImageStore>();
+    MemoryLayout layout{.image = {{ram_begin}, 2 * MiB},
+                        .pool = {{ram_begin + 16 * MiB}, 2 * MiB},
+                        .slots = {PhysRange{{ram_begin + 20 * MiB}, 8 * MiB}, spare_slot}};
     std::unique_ptr<Load> load;
 
     std::string kernel = std::string(300'000, 'k');
@@ -77,9 +80,7 @@ struct Guest {
         fake = &machine;
         store->init({.platform = platform.get(),
                      .firmware_dtb = firmware,
-                     .layout = {.image = {{ram_begin}, 2 * MiB},
-                                .pool = {{ram_begin + 16 * MiB}, 2 * MiB},
-                                .slots = {PhysRange{{ram_begin + 20 * MiB}, 8 * MiB}, spare_slot}},
+                     .layout = &layout,
                      .granules = any_granule,
                      .spin_table = std::nullopt,
                      .rotate = false});
