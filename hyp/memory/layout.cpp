@@ -26,6 +26,13 @@ u64 wanted_slot_size(u64 asked, u64 memory, u64 least) {
                       : std::max({default_slot_size(memory), least, block_size});
 }
 
+u64 least_slot_size_of(const VmMemoryRequest& vm) {
+    return std::max(blocks_of(vm.least_slot_size), block_size);
+}
+u64 slot_size_of(const VmMemoryRequest& vm) {
+    return wanted_slot_size(vm.slot_size, blocks_of(vm.memory), least_slot_size_of(vm));
+}
+
 class Planner {
   public:
     Planner(const MemoryRequest& request, LayoutScratch& scratch)
@@ -34,6 +41,12 @@ class Planner {
         for (const PhysRange& range : request.ram) {
             ram += range.size;
         }
+        const auto leave_out = [&ram](u64 size) { ram -= std::min(ram, blocks_of(size)); };
+        for (const VmMemoryRequest& vm : request.vms) {
+            leave_out(vm.memory);
+            leave_out(slot_size_of(vm));
+        }
+        std::ranges::for_each(request.shared, leave_out);
         wanted_ = wanted_slot_size(request.slot_size, ram, least_);
     }
 
@@ -124,8 +137,8 @@ class Planner {
         for (usize i = 0; i < request_.vms.size(); i++) {
             const VmMemoryRequest& vm = request_.vms[i];
             const u64 memory = blocks_of(vm.memory);
-            const u64 least = std::max(blocks_of(vm.least_slot_size), block_size);
-            const u64 slot = wanted_slot_size(vm.slot_size, memory, least);
+            const u64 least = least_slot_size_of(vm);
+            const u64 slot = slot_size_of(vm);
             const MemoryShortage sizes{.vm = i, .wanted_slot_size = slot, .least_slot_size = least};
             if (slot < least) {
                 return fail(sizes, "its slots are too small for its boot images");

@@ -36,8 +36,9 @@ struct MemoryRequest {
     std::span<const PhysRange> modules; ///< the loader's, until their images are in slots
     bool keeps_modules = false;         ///< and beyond that
     u64 pool_size = 0;                  ///< bytes
-    u64 slot_size = 0;                  ///< bytes as asked for; 0: RAM/4, at most 512 MiB
-    u64 least_slot_size = 0;            ///< bytes that the largest boot image needs
+    /// Bytes as asked for; 0: a quarter of the RAM that is not for the VMs below, at most 512 MiB.
+    u64 slot_size = 0;
+    u64 least_slot_size = 0;                ///< bytes that the largest boot image needs
     std::span<const VmMemoryRequest> vms{}; ///< without the host VM
     std::span<const u64> shared{};          ///< bytes of each region that VMs share
 };

@@ -231,6 +231,11 @@ TEST_CASE("VMs from the top, each in one piece whichever slot it runs in") {
     CHECK(layout->vms[1].whole.end() == layout->vms[0].whole.begin);
     CHECK(layout->vms[2].slots[0].size == 30 * MiB);
     CHECK(layout->shared[0].size == 2 * MiB);
+    machine.slot_size = 0;
+    const auto by_default = machine.plan();
+    REQUIRE(by_default);
+    const u64 others = 256 + 64 + 102 + 20 + 64 + 30 + 2 + 4;
+    CHECK(by_default->slots[0].size == align_down((2048 - others) / 4 * MiB, block_size));
     CHECK(layout->slots_of(VmId{2})[1] == layout->vms[1].slots[1]);
     CHECK(layout->slots_of(host_vm)[1] == layout->slots[1]);
     for (const u32 running : {0u, 1u}) {
