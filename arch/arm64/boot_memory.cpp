@@ -216,7 +216,7 @@ void plan_boot_memory(std::span<const std::byte> dtb, PhysAddr loaded) {
     hypervisor().pool = BumpAllocator{layout.pool};
     log::line("slots of {} MiB at {} and {}, Baton's own {} MiB at {}", layout.slots[0].size / MiB,
               layout.slots[0].begin, layout.slots[1].begin,
-              (layout.pool.size + layout.image.size) / MiB, layout.pool.begin);
+              (layout.pool.size + (has_moved ? layout.image.size : 0)) / MiB, layout.pool.begin);
     if (has_moved) {
         log::line("Baton runs at {}, and was loaded at {}", layout.image.begin, loaded);
     } else {

@@ -69,8 +69,10 @@ extern "C" void early_mmu_on(u64 dtb) {
     const PhysRange dtb_room{{align_down(dtb, block_size)}, 2 * block_size};
     regions.clear();
     const bool listed = regions.push({dtb_room, HypMemory::data}) && add_image(regions);
-    const auto format = Stage1Format::choose(read_raw<ID_AA64MMFR0_EL1>(), highest_end(regions),
-                                             every_cpu_has_bti());
+    // It may have to map any address: the console's, or the place that Baton moves to.
+    const u64 mmfr0 = read_raw<ID_AA64MMFR0_EL1>();
+    const PhysAddr end{u64{1} << std::min(PhysicalSize::from(mmfr0).bits, 48U)};
+    const auto format = Stage1Format::choose(mmfr0, end, every_cpu_has_bti());
     if (!listed || !format) {
         return; // The MMU stays off: boot_main refuses.
     }
