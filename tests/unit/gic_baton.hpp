@@ -4,8 +4,10 @@
 #include "arch/arm64/gic/basic_vgic.hpp"
 #include "gic_model.hpp"
 
+#include <atomic>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 #include <type_traits>
 #include <vector>
 
@@ -46,28 +48,49 @@ struct Machine {
 
         Gic::Cpu& cpu() const { return current->cpu(n); }
         Result<> bring_up(bool) {
+            const auto lock = current->alone();
             cpu().on = true;
             cpu().split_eoi = true;
             cpu().mask = mask_guest;
             return {};
         }
-        u32 acknowledge() const { return current->acknowledge(n); }
-        void drop_priority(u32 intid) const { current->end(n, intid); }
-        void deactivate(u32 intid) const { current->deactivate(n, intid); }
-        void send_sgi(u64 request) const { current->send_sgi(n, {request}); }
-        void set_priority_mask(u8 mask) const { cpu().mask = mask; }
+        u32 acknowledge() const {
+            const auto lock = current->alone();
+            return current->acknowledge(n);
+        }
+        void drop_priority(u32 intid) const {
+            const auto lock = current->alone();
+            current->end(n, intid);
+        }
+        void deactivate(u32 intid) const {
+            const auto lock = current->alone();
+            current->deactivate(n, intid);
+        }
+        void send_sgi(u64 request) const {
+            const auto lock = current->alone();
+            current->send_sgi(n, {request});
+        }
+        void set_priority_mask(u8 mask) const {
+            const auto lock = current->alone();
+            cpu().mask = mask;
+        }
         u32 list_registers() const { return current->list_register_count(); }
         u8 implemented_virtual_priority() const { return implemented_priority(5); }
         bool can_trap_dir() const { return current->can_trap_dir; }
         u32 free_list_registers() const {
+            const auto lock = current->alone();
             u32 free = 0;
             for (u32 i = 0; i < list_registers(); i++) {
                 free |= u32{!ListRegister{cpu().list_registers[i]}.is_valid()} << i;
             }
             return free;
         }
-        u64 list_register(u32 i) const { return cpu().list_registers.at(i); }
+        u64 list_register(u32 i) const {
+            const auto lock = current->alone();
+            return cpu().list_registers.at(i);
+        }
         void set_list_register(u32 i, u64 value) const {
+            const auto lock = current->alone();
             if (i >= list_registers()) {
                 throw std::logic_error{"no such list register"};
             }
@@ -89,12 +112,14 @@ struct Machine {
         u32 eoi_count() const { return cpu().eoi_count; }
         bool has_split_eoi() const { return cpu().virtual_split_eoi; }
         void turn_on_virtual(Maintenance maintenance) const {
+            const auto lock = current->alone();
             cpu().hcr = 1 | u64{maintenance.underflow} << 1 |
                         u64{maintenance.ended_elsewhere} << 2 | u64{maintenance.no_pending} << 3 |
                         u64{maintenance.trap_dir} << 14;
             cpu().eoi_count = 0;
         }
         void reset_virtual() const {
+            const auto lock = current->alone();
             cpu().hcr = 0;
             cpu().eoi_count = 0;
             cpu().list_registers = {};
@@ -104,28 +129,39 @@ struct Machine {
         }
     };
 
-    /// One thread: a lock that is taken while it is held would stop Baton.
+    /// A lock that a thread takes while it holds it would stop Baton.
     class Lock {
       public:
         class Guard {
           public:
             explicit Guard(Lock& lock) : lock_{lock} {
-                if (lock_.held_) {
+                if (lock_.holder_ == me()) {
                     throw std::logic_error{"deadlock"};
                 }
-                lock_.held_ = true;
+                for (int nobody = 0; !lock_.holder_.compare_exchange_weak(nobody, me());
+                     nobody = 0) {
+                    std::this_thread::yield();
+                }
             }
-            ~Guard() { lock_.held_ = false; }
+            ~Guard() {
+                int mine = me();
+                lock_.holder_.compare_exchange_strong(mine, 0);
+            }
             Guard(const Guard&) = delete;
             Guard& operator=(const Guard&) = delete;
 
           private:
             Lock& lock_;
         };
-        void reset() { held_ = false; }
+        void reset() { holder_ = 0; }
 
       private:
-        bool held_ = false;
+        static int me() {
+            static std::atomic<int> threads{0};
+            thread_local const int number = ++threads;
+            return number;
+        }
+        std::atomic<int> holder_{0};
     };
 
     template <class Done>
@@ -136,7 +172,7 @@ struct Machine {
         return !range.empty() && guest_memory.contains(range);
     }
     static u8 read_guest_byte(PhysAddr at) { return current->memory[at.value]; }
-    static inline u32 refused = 0;
+    static inline std::atomic<u32> refused = 0;
     static void tell_refused(const char*, PhysRange) { refused++; }
     static void publish() {}
     static void complete_device_writes() {}

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -13,7 +14,8 @@
 #include <vector>
 
 /// A GICv3 in software, with one security state: enough of it for a kernel to use it directly, and
-/// for Baton to use it for a guest.
+/// for Baton to use it for a guest. Each access to a register is one piece, whichever thread makes
+/// it.
 namespace model {
 
 using namespace baton;
@@ -75,6 +77,11 @@ class Gic {
                 cpu.own[i].edge = true;
             }
         }
+    }
+
+    /// While it lives no other thread's access is made.
+    [[nodiscard]] std::unique_lock<std::recursive_mutex> alone() {
+        return std::unique_lock{mutex_};
     }
 
     u32 cpu_count() const { return static_cast<u32>(cpus_.size()); }
@@ -251,6 +258,7 @@ class Gic {
     // The frames.
 
     u64 read(u64 address, u32 size) {
+        const auto lock = alone();
         if (address >= its_base && address < gicr_base) {
             return its.read(address - its_base, size);
         }
@@ -285,6 +293,7 @@ class Gic {
         }
     }
     void write(u64 address, u64 value) {
+        const auto lock = alone();
         if (address >= its_base && address < gicr_base) {
             return its.write(address - its_base, value);
         }
@@ -467,6 +476,7 @@ class Gic {
         }
     }
 
+    std::recursive_mutex mutex_;
     std::vector<Cpu> cpus_;
     std::array<Spi, spi_end - 32> spis_{};
     u32 list_registers_;

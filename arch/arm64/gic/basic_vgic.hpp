@@ -131,25 +131,21 @@ class BasicVgic {
     void drop_interrupts(Cpu& cpu) { cpu.interface_.drop_all(); }
     /// After both, and before the memory is another kernel's: the Redistributor writes to its
     /// tables until then. False: it goes on doing so.
-    bool disable_lpis(Cpu& cpu) {
-        const bool done = cpu.redistributor_.lpis().reset();
-        if (!done) {
-            has_stuck_lpis_.store(true, std::memory_order_relaxed);
-        }
-        cpu.interface_.forget_waiting_lpis(); // None is acknowledged any more.
-        return done;
-    }
+    bool disable_lpis(Cpu& cpu) { return note_stuck_lpis(cpu, cpu.redistributor_.lpis().stop()); }
 
     /// The boot CPU for all, when every other CPU has drained or is lost. O(SPIs), and O(CPUs) only
     /// if some that take no part have LPIs or SGIs. False: the Distributor still has a write
     /// pending.
     bool gather(Cpu& boot) {
+        break_locks();
         forget_sgis();
         bool done = reset_its() && reset_spis();
         done = disable_lpis_of_others() && done;
         route_spis(boot);
         return done;
     }
+    /// Before the others: those that a lost CPU may hold.
+    void break_locks();
     /// Every ITS off, at rest and without tables. False: one does not come to rest.
     bool reset_its();
     /// When all have drained, on the boot CPU: if LPIs stay on anywhere, no guest gets any from now
@@ -170,7 +166,7 @@ class BasicVgic {
     /// Redistributor still has a write pending.
     bool take_down(Cpu& cpu) {
         refuse_1_of_n(cpu);
-        const bool off = disable_lpis(cpu); // of one that parked while the others drained
+        const bool off = reset_lpis(cpu); // of one that parked while the others drained
         return reset_own_interrupts(cpu) && off;
     }
     bool reset_own_interrupts(Cpu& cpu) {
@@ -183,8 +179,10 @@ class BasicVgic {
 
     /// The boot CPU for a CPU that is lost: no 1-of-N SPI is sent there, and its PPIs are off.
     void fence(Cpu& lost) {
+        has_lost_cpu_ = true;
         has_idle_lpis_.store(true, std::memory_order_relaxed);
         has_idle_sgis_.store(true, std::memory_order_relaxed);
+        lost.redistributor_.break_locks();
         lost.redistributor_.take_part_in_1_of_n(false);
         lost.redistributor_.bank().begin_reset();
     }
@@ -244,6 +242,15 @@ class BasicVgic {
     /// kernel's by now. A real GIC would go on using them, and so would the new kernel.
     void abandon_lpis();
     void lpi_control_write(Cpu& cpu, Cpu& target, u32 value);
+    /// While no CPU of the guest writes to them, or with one that does.
+    bool reset_lpis(Cpu& cpu) { return note_stuck_lpis(cpu, cpu.redistributor_.lpis().reset()); }
+    bool note_stuck_lpis(Cpu& cpu, bool off) {
+        if (!off) {
+            has_stuck_lpis_.store(true, std::memory_order_relaxed);
+        }
+        cpu.interface_.forget_waiting_lpis(); // None is acknowledged any more.
+        return off;
+    }
     /// SGIs of `target` may have become deliverable.
     void present_sgis(Cpu& cpu, Cpu& target);
     /// False: `target` takes it in a group that the sender's register does not reach.
@@ -271,6 +278,7 @@ class BasicVgic {
     std::atomic<bool> has_idle_lpis_{false};
     std::atomic<bool> has_idle_sgis_{false};
     std::atomic<bool> has_stuck_lpis_{false};
+    bool has_lost_cpu_ = false; ///< since the last gather: locks may be held for good
     u32 maintenance_ = 0;
     u32 timer_ = 0;
     u32 own_ = 0;    ///< Baton's own, of bank 0

@@ -18,10 +18,11 @@ Its<Machine>* BasicVgic<Machine>::find_its(PhysAddr address) {
 template <class Machine>
 void BasicVgic<Machine>::lpi_control_write(Cpu& cpu, Cpu& target, u32 value) {
     auto& lpis = target.redistributor_.lpis();
-    lpis.write_control(value);
     if (&cpu != &target) {
         has_idle_lpis_.store(true, std::memory_order_relaxed); // It may never have been started.
-    } else if (!lpis.enabled() && lpi_id_bits_ != 0) {
+    }
+    lpis.write_control(value);
+    if (&cpu == &target && lpi_id_bits_ != 0 && !lpis.enabled()) {
         cpu.interface_.drop_lpis(banks(cpu));
     }
 }
@@ -55,10 +56,29 @@ void BasicVgic<Machine>::hand_over_lpis(Cpu& cpu) {
 
 template <class Machine>
 void BasicVgic<Machine>::abandon_lpis() {
-    (void)reset_its();
+    for (u32 i = 0; i < its_count_; i++) {
+        (void)its_[i].reset_at_once();
+    }
     for (u32 i = 0; i < cpu_count_ && lpi_id_bits_ != 0; i++) {
         if (cpus_[i] != nullptr) {
-            (void)disable_lpis(*cpus_[i]);
+            (void)reset_lpis(*cpus_[i]);
+        }
+    }
+}
+
+template <class Machine>
+void BasicVgic<Machine>::break_locks() {
+    if (!has_lost_cpu_) {
+        return;
+    }
+    has_lost_cpu_ = false;
+    distributor_.break_locks();
+    for (u32 i = 0; i < its_count_; i++) {
+        its_[i].break_lock();
+    }
+    for (u32 i = 0; i < cpu_count_; i++) {
+        if (cpus_[i] != nullptr) {
+            cpus_[i]->redistributor_.break_locks();
         }
     }
 }
@@ -80,7 +100,7 @@ bool BasicVgic<Machine>::disable_lpis_of_others() {
     bool done = true;
     for (u32 i = 0; i < cpu_count_; i++) {
         if (cpus_[i] != nullptr) {
-            done = disable_lpis(*cpus_[i]) && done;
+            done = reset_lpis(*cpus_[i]) && done;
         }
     }
     return done;
@@ -100,7 +120,7 @@ void BasicVgic<Machine>::give_up_stuck_lpis(F f) {
         }
         auto& redistributor = cpus_[i]->redistributor_;
         redistributor.withdraw_lpis();
-        if (redistributor.lpis().enabled()) {
+        if (redistributor.lpis().are_stuck()) {
             f(CpuId{i}, redistributor.lpis().tables());
         }
     }

@@ -79,6 +79,14 @@ class Distributor {
         }
         return done;
     }
+    /// A CPU of the guest is lost, perhaps with a lock.
+    void break_locks() {
+        routes_lock_.reset();
+        for (u32 n = 1; n < used_banks(); n++) {
+            bank(n).break_lock();
+            away_[n - 1] = spis_of_bank(n);
+        }
+    }
     /// Every SPI to `cpu`. After `reset`.
     void route_all(u32 cpu) {
         for (u32 n = 1; n < used_banks(); n++) {
@@ -153,6 +161,7 @@ class Distributor {
     /// Half of a route; all others are WI.
     void write32(u32 offset, u32 value) {
         if (is_route(offset)) {
+            const Guard guard{routes_lock_};
             note_route(offset, false);
             frame_.write(Gicd32{offset}, value & static_cast<u32>(route_bits >> (offset % 8 * 8)));
         }
@@ -160,6 +169,7 @@ class Distributor {
     u64 read64(u32 offset) const { return is_route(offset) ? frame_.read(Gicd64{offset}) : 0; }
     void write64(u32 offset, u64 value) {
         if (is_route(offset)) {
+            const Guard guard{routes_lock_};
             note_route(offset, (value & route_bits) == router_affinity(home_));
             frame_.write(Gicd64{offset}, value & route_bits);
         }
@@ -167,6 +177,8 @@ class Distributor {
 
   private:
     using Frame = typename Machine::template Mmio<Gicd32, Gicd64>;
+    using Lock = typename Machine::Lock;
+    using Guard = typename Lock::Guard;
 
     static constexpr u32 all_groups = gicd_ctlr::EnableGrp0 | gicd_ctlr::EnableGrp1;
     /// GICD_IROUTER: Aff3, Interrupt_Routing_Mode (1 of N), Aff2 to Aff0.
@@ -220,6 +232,7 @@ class Distributor {
     std::atomic<u32> control_{0};
     std::array<Bank, bank_count - 1> banks_{};
     u32 home_ = 0; ///< the CPU that SPIs are routed to unless the guest says otherwise
+    Lock routes_lock_;
     /// SPIs that the guest has routed elsewhere: a reset need not touch the others.
     std::array<std::atomic<u32>, bank_count - 1> away_{};
 };

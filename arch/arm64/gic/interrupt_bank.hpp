@@ -68,21 +68,39 @@ class InterruptBank {
     }
 
     /// The guest's interrupts as after a cold boot: disabled, idle, with the priority and the
-    /// configuration that they had. No other CPU may be using the bank; a lock that a lost CPU
-    /// holds is opened. The frame's RWP is to be awaited between the two halves.
+    /// configuration that they had. While no other CPU uses the bank. The frame's RWP is to be
+    /// awaited between the two halves.
     void begin_reset() {
-        if ((enabled() & hardware()) != 0) {
-            write(InterruptRegister::ICENABLER, hardware());
-        }
+        enabled_.store(0, std::memory_order_relaxed);
+        write_if_any(InterruptRegister::ICENABLER, hardware());
     }
     void finish_reset() {
-        if (edge_.load(std::memory_order_relaxed) != edge_at_boot_) {
+        if (is_configured_) {
             write_edges(0, edge_at_boot_);
             write_edges(4, edge_at_boot_);
+            is_configured_ = lost_writer_;
         }
         clear_physical_state(hardware());
         forget();
+    }
+    /// The same while other CPUs may be writing to it.
+    /// @param writes_done awaits the frame's RWP. False: not in time
+    template <class Wait>
+    bool reset(Wait writes_done) {
+        const Guard guard{lock_};
+        begin_reset();
+        // A PPI is withdrawn from the CPU interface only when its disabling has taken effect.
+        const bool done = writes_done();
+        finish_reset();
+        return done;
+    }
+    /// A CPU of the guest is lost, perhaps with the lock, and may yet write what it was about to:
+    /// what the hardware has is not known any more.
+    void break_lock() {
         lock_.reset();
+        lost_writer_ = true;
+        is_configured_ = true;
+        physical_priorities_.fill(~u32{0}); // none that there is
     }
 
     u32 number() const { return number_; }
@@ -193,12 +211,14 @@ class InterruptBank {
         forward_locked();
     }
     void set_pending(u32 bits, HeldInterrupts held) {
+        const Guard guard{lock_};
         pending_.fetch_or(bits & software()); // As in `send`.
         // Pending already, in a list register: physically it is active, and would pend once more.
         const u32 physical = bits & hardware() & ~held.pending;
         pend_physical(physical);
     }
     void clear_pending(u32 bits) {
+        const Guard guard{lock_};
         pending_.fetch_and(~(bits & software()), std::memory_order_relaxed);
         latched_.fetch_and(~bits, std::memory_order_relaxed);
         write_if_any(InterruptRegister::ICPENDR, bits & hardware());
@@ -215,6 +235,7 @@ class InterruptBank {
         const u32 half = byte == 0 ? 0x0000ffff : 0xffff0000;
         const u32 writable = half & hardware();
         const u32 old = edge_.load(std::memory_order_relaxed);
+        is_configured_ = true;
         write_edges(byte, (old & ~writable) | (gather(value, byte) & writable));
         // Read back: many a PPI's configuration is fixed.
         edge_.store((read_edges() & ~software()) | software(), std::memory_order_relaxed);
@@ -344,6 +365,8 @@ class InterruptBank {
     u8 priority_mask_ = 0xff;
     /// Orders changes of the guest's configuration with the physical writes that follow from them.
     Lock lock_;
+    bool is_configured_ = false; ///< ICFGR was written, since the reset. Noted before it is done
+    bool lost_writer_ = false;
 
     std::atomic<u32> enabled_{0};
     std::atomic<u32> group1_{0};

@@ -29,14 +29,14 @@ class Its {
         return reset() ? Result<>{} : std::unexpected(Error::timed_out);
     }
 
-    /// As `bring_up` leaves it. While no other CPU uses it. False: it does not come to rest, and
-    /// what it writes to may be anywhere in the old guest's memory.
+    /// As `bring_up` leaves it. When no CPU of the guest runs: a lost one may hold the lock. False:
+    /// it does not come to rest, and what it writes to may be anywhere in the old guest's memory.
     bool reset() {
-        lock_.reset(); // Whoever holds it is lost.
-        if (written_ == 0) {
+        const u32 control = frame_.read(Gits32::CTLR);
+        if (written_ == 0 && (control & gits_ctlr::Enabled) == 0) {
             return true;
         }
-        frame_.write(Gits32::CTLR, frame_.read(Gits32::CTLR) & ~gits_ctlr::Enabled);
+        frame_.write(Gits32::CTLR, control & ~gits_ctlr::Enabled);
         // Its registers may be written only when it has done with its tables (12.18).
         if (!Machine::poll(
                 [this] { return (frame_.read(Gits32::CTLR) & gits_ctlr::Quiescent) != 0; })) {
@@ -49,8 +49,21 @@ class Its {
         }
         frame_.write(Gits64::CBASER, 0);
         frame_.write(Gits64::CWRITER, 0);
-        written_ = 0;
+        wanted_ = {};
+        written_ = lost_writer_ ? all_registers : 0;
         return true;
+    }
+    /// The same for a trapped write, while other CPUs may be writing.
+    bool reset_at_once() {
+        const Guard guard{lock_};
+        return reset();
+    }
+    /// A CPU of the guest is lost, perhaps with the lock, and may yet write what it was about to:
+    /// no handover trusts `written_` again.
+    void break_lock() {
+        lock_.reset();
+        lost_writer_ = true;
+        written_ = all_registers;
     }
 
     PhysRange range() const { return range_; }
@@ -177,7 +190,9 @@ class Its {
     PhysRange range_{};
     Frame frame_{};
     Lock lock_;
-    u32 written_ = 0; ///< by the guest, since the reset: BASERs by number, and `queue`
+    /// By the guest, since the reset: BASERs by number, and `queue`. Noted before it is done.
+    u32 written_ = 0;
+    bool lost_writer_ = false;
     /// What the guest wrote: the BASERs, then CBASER. It may come in halves.
     std::array<u64, gits_base_count + 1> wanted_{};
 };

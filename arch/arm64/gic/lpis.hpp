@@ -30,30 +30,46 @@ class Lpis {
 
     /// Off and without tables, whatever ran before Baton. False: they stay on.
     bool bring_up() {
-        enabled_.store((frame_.read(Gicr32::CTLR) & gicr_ctlr::EnableLPIs) != 0,
-                       std::memory_order_relaxed);
         written_ = id_bits_ != 0;
         return reset();
     }
-    /// As `bring_up` leaves it; on the CPU itself, or on another while it takes no part. False:
-    /// they stay on, and `tables` stay in use for good.
+    /// Off, on the CPU itself, and without the lock, which a lost CPU may hold: other CPUs may be
+    /// writing here, so what they write is reset again when none runs any more. False: they stay
+    /// on, and `tables` stay in use for good.
+    bool stop() {
+        const bool done = turn_off();
+        if (done && written_.load(std::memory_order_relaxed)) {
+            write_tables(0, 0); // There are no LPIs that could use them.
+        }
+        return done;
+    }
+    /// As `bring_up` leaves it. False: as of `stop`.
     bool reset() {
-        if (enabled() && !disable()) {
+        const Guard guard{lock_};
+        if (!turn_off()) {
             return false;
         }
-        if (written_) { // There are no LPIs that could use them.
-            frame_.write(Gicr64::PROPBASER, 0);
-            frame_.write(Gicr64::PENDBASER, 0);
+        if (written_.load(std::memory_order_relaxed)) {
+            write_tables(0, 0);
             wanted_config_ = wanted_pending_ = 0;
-            written_ = false;
+            written_.store(lost_writer_, std::memory_order_relaxed);
         }
         return true;
+    }
+    /// A CPU of the guest is lost, perhaps with the lock, and may yet write what it was about to.
+    void break_lock() {
+        lock_.reset();
+        lost_writer_ = true;
+        written_.store(true, std::memory_order_relaxed);
     }
 
     /// The guest has none from now on.
     void withdraw() { id_bits_ = 0; }
 
-    bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
+    /// By the hardware, as any CPU may turn them on or off.
+    bool enabled() const { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::EnableLPIs) != 0; }
+    /// They were to be turned off and are still on, or may be.
+    bool are_stuck() const { return stuck_.load(std::memory_order_relaxed); }
     Tables tables() const {
         const u64 config = frame_.read(Gicr64::PROPBASER);
         return {.config = config_table(config),
@@ -63,10 +79,16 @@ class Lpis {
 
     /// As the guest has configured it, in the implemented bits.
     u8 priority(u32 lpi) const {
-        const u64 config = config_.load(std::memory_order_relaxed);
-        return lpi < end_.load(std::memory_order_relaxed)
-                   ? Machine::read_guest_byte({config + lpi - first_lpi}) & priority_mask_
+        const PhysRange table = config_table(config_.load(std::memory_order_relaxed));
+        return lpi - first_lpi < table.size
+                   ? Machine::read_guest_byte(table.begin + (lpi - first_lpi)) & priority_mask_
                    : 0;
+    }
+
+    /// GICR_CTLR.DPG1NS: whether 1-of-N SPIs go elsewhere. Of the same register, so of one lock.
+    void refuse_1_of_n(bool yes) {
+        const Guard guard{lock_};
+        change_control(gicr_ctlr::DPG1NS, yes);
     }
 
     // The guest's accesses. Without LPIs all is RAZ/WI.
@@ -78,34 +100,31 @@ class Lpis {
     }
     /// LPIs go on or off; whether they can go off is the hardware's to say.
     void write_control(u32 value) {
+        const Guard guard{lock_};
         const bool on = (value & gicr_ctlr::EnableLPIs) != 0;
         if (id_bits_ == 0 || on == enabled()) {
             return;
         }
-        if (!on) {
-            write_enable(false);
-            enabled_.store(is_on(), std::memory_order_relaxed);
-            return;
+        if (on) {
+            const Tables in = tables();
+            if (!Machine::is_guest_memory(in.config) || !Machine::is_guest_memory(in.pending)) {
+                return Machine::tell_refused("GICR_CTLR.EnableLPIs", in.config);
+            }
+            config_.store(frame_.read(Gicr64::PROPBASER), std::memory_order_relaxed);
         }
-        const Tables in = tables();
-        if (!Machine::is_guest_memory(in.config) || !Machine::is_guest_memory(in.pending)) {
-            return Machine::tell_refused("GICR_CTLR.EnableLPIs", in.config);
-        }
-        end_.store(first_lpi + static_cast<u32>(in.config.size), std::memory_order_relaxed);
-        config_.store(in.config.begin.value, std::memory_order_relaxed);
-        enabled_.store(true, std::memory_order_relaxed);
-        write_enable(true);
+        change_control(gicr_ctlr::EnableLPIs, on);
     }
     u64 read_base(Gicr64 reg) const { return id_bits_ != 0 ? frame_.read(reg) : 0; }
     /// @param half 4 for the upper one, if `size` is 4
     void write_base(Gicr64 reg, u32 half, u32 size, u64 value) {
+        const Guard guard{lock_};
         if (id_bits_ == 0 || enabled()) {
             return; // UNPREDICTABLE while they are on (12.11)
         }
         u64& wanted = reg == Gicr64::PROPBASER ? wanted_config_ : wanted_pending_;
         const u64 part = size == 8 ? ~u64{0} : u64{0xffff'ffff} << half * 8;
         wanted = (wanted & ~part) | (value << half * 8 & part);
-        written_ = true;
+        written_.store(true, std::memory_order_relaxed);
         u64 checked = wanted;
         PhysRange table{{wanted & gicr_pendbaser::Physical_Address}, (u64{1} << id_bits_) / 8};
         if (reg == Gicr64::PROPBASER) {
@@ -122,6 +141,9 @@ class Lpis {
     }
 
   private:
+    using Lock = typename Machine::Lock;
+    using Guard = typename Lock::Guard;
+
     static u64 intids(u64 propbaser) {
         return u64{1} << ((propbaser & gicr_propbaser::IDbits) + 1);
     }
@@ -131,29 +153,39 @@ class Lpis {
         return {{propbaser & gicr_propbaser::Physical_Address},
                 count > first_lpi ? count - first_lpi : 0};
     }
-    bool is_on() const { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::EnableLPIs) != 0; }
-    void write_enable(bool on) {
-        const u32 rest = frame_.read(Gicr32::CTLR) & ~gicr_ctlr::EnableLPIs;
-        frame_.write(Gicr32::CTLR, rest | (on ? gicr_ctlr::EnableLPIs : 0));
+    /// With the lock, but in `stop`.
+    void change_control(u32 bit, bool set) {
+        const u32 rest = frame_.read(Gicr32::CTLR) & ~bit;
+        frame_.write(Gicr32::CTLR, rest | (set ? bit : 0));
     }
     /// What is pending has been written to the table, and no LPI is signalled any more, when RWP
     /// is clear. Where EnableLPIs can be set but once it reads as 1 then.
-    bool disable() {
-        write_enable(false);
+    bool turn_off() {
+        if (!enabled()) {
+            return !are_stuck();
+        }
+        change_control(gicr_ctlr::EnableLPIs, false);
         const bool done =
             Machine::poll([this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
-        enabled_.store(!done || is_on(), std::memory_order_relaxed);
-        return !enabled();
+        stuck_.store(!done || enabled(), std::memory_order_relaxed);
+        return !are_stuck();
+    }
+    void write_tables(u64 config, u64 pending) {
+        frame_.write(Gicr64::PROPBASER, config);
+        frame_.write(Gicr64::PENDBASER, pending);
     }
 
     Frame frame_{};
     u32 id_bits_ = 0;
     u8 priority_mask_ = 0xff;
-    /// GICR_CTLR.EnableLPIs, which other CPUs ask for.
-    std::atomic<bool> enabled_{false};
-    std::atomic<u64> config_{0}; ///< the table
-    std::atomic<u32> end_{0};    ///< one above the last INTID in it
-    bool written_ = false;       ///< the tables' registers, since the reset
+    /// Orders the writes of GICR_CTLR and of the tables' registers, whichever CPU makes them.
+    Lock lock_;
+    /// What GICR_PROPBASER was when LPIs were turned on: table and size in one word.
+    std::atomic<u64> config_{0};
+    std::atomic<bool> stuck_{false};
+    /// The tables' registers, since the reset. Noted before it is done.
+    std::atomic<bool> written_{false};
+    bool lost_writer_ = false;
     /// What the guest wrote, which may come in halves.
     u64 wanted_config_ = 0, wanted_pending_ = 0;
 };

@@ -55,15 +55,17 @@ class Redistributor {
         return {};
     }
 
-    /// The guest's SGIs and PPIs as after a cold boot; Baton's own stay. On the CPU itself, once no
-    /// CPU of the old kernel can send it SGIs. False: the hardware has not taken a write in time.
+    /// The guest's SGIs and PPIs as after a cold boot; Baton's own stay. Once no CPU of the old
+    /// kernel can send it SGIs. False: the hardware has not taken a write in time.
     bool reset() {
-        bank_.begin_reset();
-        // A PPI is withdrawn from the CPU interface only when its disabling has taken effect.
-        const bool done = writes_done();
-        bank_.finish_reset();
+        const bool done = bank_.reset([this] { return writes_done(); });
         forget_waker();
         return done;
+    }
+    /// A CPU of the guest is lost, perhaps with a lock.
+    void break_locks() {
+        bank_.break_lock();
+        lpis_.break_lock();
     }
 
     /// As `bring_up` found it, with no interrupt enabled. On the CPU itself, when its interface
@@ -84,10 +86,7 @@ class Redistributor {
     }
 
     /// Whether 1-of-N SPIs may be sent to this CPU. Without effect where GICR_TYPER.DPGS is 0.
-    void take_part_in_1_of_n(bool yes) {
-        const u32 rest = frame_.read(Gicr32::CTLR) & ~gicr_ctlr::DPG1NS;
-        frame_.write(Gicr32::CTLR, rest | (yes ? 0 : gicr_ctlr::DPG1NS));
-    }
+    void take_part_in_1_of_n(bool yes) { lpis_.refuse_1_of_n(!yes); }
 
     Bank& bank() { return bank_; }
     Lpis<Machine>& lpis() { return lpis_; }
