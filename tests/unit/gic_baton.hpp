@@ -54,6 +54,10 @@ struct Machine {
             cpu().mask = mask_guest;
             return {};
         }
+        void give_back() const {
+            const auto lock = current->alone();
+            cpu().on = false;
+        }
         u32 acknowledge() const {
             const auto lock = current->alone();
             return current->acknowledge(n);
@@ -182,8 +186,11 @@ struct Machine {
 class Baton {
   public:
     explicit Baton(u32 cpus = 1, u32 list_registers = 4, bool can_trap_dir = true,
-                   bool has_its = false)
+                   bool has_its = false, bool has_odd_reset_values = false)
         : gic{cpus, list_registers} {
+        if (has_odd_reset_values) {
+            gic.take_odd_reset_values();
+        }
         gic.can_trap_dir = can_trap_dir;
         Machine::current = &gic;
         platform_->gic.distributor = {{gicd_base}, 0x1'0000};

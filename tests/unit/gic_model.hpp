@@ -84,6 +84,22 @@ class Gic {
         return std::unique_lock{mutex_};
     }
 
+    /// Before anything else: what the architecture leaves to the implementation is not 0.
+    void take_odd_reset_values() {
+        its.cool(u64{1} << 59 | 2 << 8, u64{5} << 59);
+        for (Cpu& cpu : cpus_) {
+            cpu.propbaser = 0x4030'078f;
+            cpu.pendbaser = 0x4040'0780;
+            cpu.waker = 0;
+            for (u32 i = 0; i < 32; i++) {
+                configure_oddly(cpu.own[i], i);
+            }
+        }
+        for (u32 i = 32; i < spi_end; i++) {
+            configure_oddly(at(0, i), i);
+        }
+    }
+
     u32 cpu_count() const { return static_cast<u32>(cpus_.size()); }
     u32 list_register_count() const { return list_registers_; }
     Cpu& cpu(u32 n) { return cpus_.at(n); }
@@ -320,6 +336,11 @@ class Gic {
         u64 route = 0;
     };
 
+    static void configure_oddly(Interrupt& interrupt, u32 intid) {
+        interrupt.edge = intid < 16 || intid % 3 == 0;
+        interrupt.group1 = intid % 5 != 0;
+        interrupt.priority = static_cast<u8>(intid * 8);
+    }
     void write_gicr_ctlr(Cpu& cpu, u32 value) {
         const u32 was = cpu.gicr_ctlr & gicr_ctlr::EnableLPIs;
         cpu.gicr_ctlr = value & ~(gicr_ctlr::CES | gicr_ctlr::RWP);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/frame_state.hpp"
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/interrupt_bank.hpp"
 #include "arch/arm64/gic/sgi_request.hpp"
@@ -87,7 +86,9 @@ class Distributor {
             away_[n - 1] = spis_of_bank(n);
         }
     }
-    /// Every SPI to `cpu`. After `reset`.
+    /// Every SPI to `cpu`, also those that the next kernel never routes: what GICD_IROUTER is in a
+    /// cold machine the architecture does not say, and it may name a CPU that is lost. After
+    /// `reset`.
     void route_all(u32 cpu) {
         for (u32 n = 1; n < used_banks(); n++) {
             const u32 moved = away_[n - 1].exchange(0, std::memory_order_relaxed);
@@ -102,7 +103,7 @@ class Distributor {
         frame_.write(Gicd32::CTLR, frame_.read(Gicd32::CTLR) & ~all_groups);
         (void)writes_done();
         for (u32 n = 1; n < used_banks(); n++) {
-            reset_bank<Machine>(range_.begin, n);
+            bank(n).give_back();
         }
         (void)writes_done();
         // ARE stays: it must not go from 1 to 0 (12.9.4).

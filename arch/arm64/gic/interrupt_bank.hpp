@@ -45,13 +45,21 @@ class InterruptBank {
     /// Brings the physical registers from whatever state to the one that `reset` restores. Of the
     /// interrupts that are not the guest's, those in `own` come out enabled, the others disabled.
     /// The frame's RWP is to be awaited between the two halves.
-    void begin_bring_up() { write(InterruptRegister::ICENABLER, ~u32{0}); }
+    void begin_bring_up() {
+        group1_at_boot_ = read_physical(InterruptRegister::IGROUPR);
+        for (u32 word = 0; word < words; word++) {
+            priorities_at_boot_[word] =
+                registers_.read(InterruptRegister::IPRIORITYR, u64{number_} * 32 + word * 4);
+        }
+        edge_at_boot_ = read_edges();
+        write(InterruptRegister::ICENABLER, ~u32{0});
+    }
     void finish_bring_up(u32 own) {
         // Without effect where they are Secure registers: then the firmware has chosen the groups.
         write(InterruptRegister::IGROUPR, ~u32{0});
         write(InterruptRegister::IGRPMODR, 0);
-        edge_at_boot_ = read_edges();
         clear_physical_state(~u32{0});
+        has_priorities_ = true;
         forget();
         for (u32 word = 0; word < words; word++) {
             write_physical_priorities(word);
@@ -67,9 +75,9 @@ class InterruptBank {
             registers_.read(InterruptRegister::IPRIORITYR, u64{number_} * 32 + some_ppis));
     }
 
-    /// The guest's interrupts as after a cold boot: disabled, idle, with the priority and the
-    /// configuration that they had. While no other CPU uses the bank. The frame's RWP is to be
-    /// awaited between the two halves.
+    /// The guest's interrupts as after a cold boot: disabled, idle, with the priority, the group
+    /// and the configuration that they had: the architecture leaves those to the implementation.
+    /// While no other CPU uses the bank. The frame's RWP is to be awaited between the two halves.
     void begin_reset() {
         enabled_.store(0, std::memory_order_relaxed);
         write_if_any(InterruptRegister::ICENABLER, hardware());
@@ -93,6 +101,18 @@ class InterruptBank {
         const bool done = writes_done();
         finish_reset();
         return done;
+    }
+    /// All 32 as bring-up found them, and nothing enabled, pending or active: Baton leaves.
+    void give_back() {
+        write(InterruptRegister::ICENABLER, ~u32{0});
+        clear_physical_state(~u32{0});
+        for (u32 word = 0; word < words; word++) {
+            registers_.write(InterruptRegister::IPRIORITYR, priorities_at_boot_[word],
+                             u64{number_} * 32 + word * 4);
+        }
+        write_edges(0, edge_at_boot_);
+        write_edges(4, edge_at_boot_);
+        write(InterruptRegister::IGROUPR, group1_at_boot_);
     }
     /// A CPU of the guest is lost, perhaps with the lock, and may yet write what it was about to:
     /// what the hardware has is not known any more.
@@ -245,9 +265,9 @@ class InterruptBank {
         const Guard guard{lock_};
         const u32 shift = byte % 4 * 8;
         const u32 written = (size == 1 ? u32{0xff} << shift : ~u32{0}) & bytes_of(guest_, byte / 4);
-        const u32 implemented = u32{priority_mask_} * 0x0101'0101;
+        has_priorities_ = true;
         priorities_[byte / 4].store((priority_word(byte / 4) & ~written) |
-                                        (value << shift & written & implemented),
+                                        (value << shift & written & implemented()),
                                     std::memory_order_relaxed);
         update_physical_priorities(byte / 4);
     }
@@ -291,15 +311,22 @@ class InterruptBank {
     /// What is kept here, as after a cold boot.
     void forget() {
         enabled_.store(0, std::memory_order_relaxed);
-        group1_.store(0, std::memory_order_relaxed);
+        group1_.store(group1_at_boot_ & guest_, std::memory_order_relaxed);
         edge_.store((edge_at_boot_ & ~software()) | software(), std::memory_order_relaxed);
         latched_.store(0, std::memory_order_relaxed);
         forget_sgis();
-        for (auto& word : priorities_) {
-            word.store(0, std::memory_order_relaxed);
+        if (has_priorities_) {
+            has_priorities_ = false;
+            for (u32 word = 0; word < words; word++) {
+                priorities_[word].store(priorities_at_boot_[word] & implemented() &
+                                            bytes_of(guest_, word),
+                                        std::memory_order_relaxed);
+            }
         }
     }
 
+    /// The implemented bits of four priorities.
+    u32 implemented() const { return u32{priority_mask_} * 0x0101'0101; }
     /// The priorities of four interrupts, a byte each.
     u32 priority_word(u32 word) const { return priorities_[word].load(std::memory_order_relaxed); }
     u32 physical_priorities(u32 word) const {
@@ -362,10 +389,13 @@ class InterruptBank {
     u32 number_ = 0;
     u32 guest_ = 0;
     u32 edge_at_boot_ = 0;
+    u32 group1_at_boot_ = 0;
+    std::array<u32, words> priorities_at_boot_{};
     u8 priority_mask_ = 0xff;
     /// Orders changes of the guest's configuration with the physical writes that follow from them.
     Lock lock_;
-    bool is_configured_ = false; ///< ICFGR was written, since the reset. Noted before it is done
+    bool is_configured_ = false;  ///< ICFGR was written, since the reset. Noted before it is done
+    bool has_priorities_ = false; ///< the same of IPRIORITYR
     bool lost_writer_ = false;
 
     std::atomic<u32> enabled_{0};

@@ -25,6 +25,10 @@ class Its {
             (frame_.read(Gits32::PIDR2) & gic_pidr2::ArchRev) < gic_pidr2::ArchRev_GICv3) {
             return std::unexpected(Error::unsupported);
         }
+        for (u32 n = 0; n < gits_base_count; n++) {
+            cold_[n] = cold(frame_.read(Gits64::BASER, u64{n} * 8), gits_baser::Page_Size);
+        }
+        cold_[gits_base_count] = cold(frame_.read(Gits64::CBASER), 0);
         written_ = all_registers;
         return reset() ? Result<>{} : std::unexpected(Error::timed_out);
     }
@@ -44,12 +48,12 @@ class Its {
         }
         for (u32 n = 0; n < gits_base_count; n++) {
             if ((written_ & bit_of_base(n)) != 0) {
-                frame_.write(Gits64::BASER, 0, u64{n} * 8);
+                frame_.write(Gits64::BASER, cold_[n], u64{n} * 8);
             }
         }
-        frame_.write(Gits64::CBASER, 0);
-        frame_.write(Gits64::CWRITER, 0);
-        wanted_ = {};
+        frame_.write(Gits64::CBASER, cold_[gits_base_count]);
+        frame_.write(Gits64::CWRITER, 0); // as GITS_CREADR is now (12.19.1)
+        wanted_ = cold_;
         written_ = lost_writer_ ? all_registers : 0;
         return true;
     }
@@ -120,6 +124,13 @@ class Its {
     static constexpr u32 bit_of_base(u32 n) { return u32{1} << n; }
     static constexpr u32 queue = 1 << gits_base_count; ///< CTLR, CBASER or CWRITER
     static constexpr u32 all_registers = queue | (queue - 1);
+
+    /// What a base reads when the machine is cold, which the architecture leaves to the
+    /// implementation but for Valid: guests go by the page size that they find. Of one that is in
+    /// use only `kept` is told.
+    static u64 cold(u64 found, u64 kept) {
+        return (found & gits_valid) != 0 ? found & kept : found;
+    }
 
     static u64 merged(u64 old, u32 half, u32 size, u64 value) {
         if (size == 8) {
@@ -193,6 +204,7 @@ class Its {
     /// By the guest, since the reset: BASERs by number, and `queue`. Noted before it is done.
     u32 written_ = 0;
     bool lost_writer_ = false;
+    std::array<u64, gits_base_count + 1> cold_{};
     /// What the guest wrote: the BASERs, then CBASER. It may come in halves.
     std::array<u64, gits_base_count + 1> wanted_{};
 };

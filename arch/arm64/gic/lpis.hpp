@@ -28,9 +28,14 @@ class Lpis {
         priority_mask_ = priority_mask;
     }
 
-    /// Off and without tables, whatever ran before Baton. False: they stay on.
+    /// Off. Tables that were in use are told to nobody; otherwise the registers are what they are
+    /// in a cold machine, which the architecture does not say. False: LPIs stay on.
     bool bring_up() {
-        written_ = id_bits_ != 0;
+        written_ = enabled();
+        if (!written_) {
+            wanted_config_ = cold_config_ = frame_.read(Gicr64::PROPBASER);
+            wanted_pending_ = cold_pending_ = frame_.read(Gicr64::PENDBASER);
+        }
         return reset();
     }
     /// Off, on the CPU itself, and without the lock, which a lost CPU may hold: other CPUs may be
@@ -39,7 +44,7 @@ class Lpis {
     bool stop() {
         const bool done = turn_off();
         if (done && written_.load(std::memory_order_relaxed)) {
-            write_tables(0, 0); // There are no LPIs that could use them.
+            forget_tables();
         }
         return done;
     }
@@ -50,8 +55,9 @@ class Lpis {
             return false;
         }
         if (written_.load(std::memory_order_relaxed)) {
-            write_tables(0, 0);
-            wanted_config_ = wanted_pending_ = 0;
+            forget_tables();
+            wanted_config_ = cold_config_;
+            wanted_pending_ = cold_pending_;
             written_.store(lost_writer_, std::memory_order_relaxed);
         }
         return true;
@@ -170,9 +176,10 @@ class Lpis {
         stuck_.store(!done || enabled(), std::memory_order_relaxed);
         return !are_stuck();
     }
-    void write_tables(u64 config, u64 pending) {
-        frame_.write(Gicr64::PROPBASER, config);
-        frame_.write(Gicr64::PENDBASER, pending);
+    /// There are no LPIs that could use them.
+    void forget_tables() {
+        frame_.write(Gicr64::PROPBASER, cold_config_);
+        frame_.write(Gicr64::PENDBASER, cold_pending_);
     }
 
     Frame frame_{};
@@ -186,6 +193,7 @@ class Lpis {
     /// The tables' registers, since the reset. Noted before it is done.
     std::atomic<bool> written_{false};
     bool lost_writer_ = false;
+    u64 cold_config_ = 0, cold_pending_ = 0;
     /// What the guest wrote, which may come in halves.
     u64 wanted_config_ = 0, wanted_pending_ = 0;
 };

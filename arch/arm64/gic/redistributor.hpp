@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/frame_state.hpp"
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/gicr.hpp"
 #include "arch/arm64/gic/interrupt_bank.hpp"
@@ -24,7 +23,6 @@ class Redistributor {
     void attach(PhysAddr frame, u32 own, u8 priority_mask, const std::atomic<u32>& control,
                 u32 lpi_id_bits = 0) {
         frame_ = Frame{frame};
-        sgi_frame_ = frame + gicr_sgi_base;
         // The kick's number is the guest's all the same: its SGIs have no physical counterpart.
         bank_.init(typename Bank::Registers{frame + gicr_sgi_base}, 0, ~own | sgi_bits,
                    priority_mask, control);
@@ -71,7 +69,7 @@ class Redistributor {
     /// As `bring_up` found it, with no interrupt enabled. On the CPU itself, when its interface
     /// signals nothing any more.
     void give_back() {
-        reset_bank<Machine>(sgi_frame_, 0);
+        bank_.give_back();
         (void)writes_done();
         frame_.write(Gicr32::CTLR, control_at_entry_ & ~gicr_ctlr::EnableLPIs);
     }
@@ -172,10 +170,9 @@ class Redistributor {
         return Machine::poll(
             [this] { return (frame_.read(Gicr32::WAKER) & gicr_waker::ChildrenAsleep) == 0; });
     }
-    void forget_waker() { waker_.store(asleep_, std::memory_order_relaxed); }
+    void forget_waker() { waker_.store(waker_at_entry_ & asleep_, std::memory_order_relaxed); }
 
     Frame frame_{};
-    PhysAddr sgi_frame_{};
     u32 control_at_entry_ = 0;
     u32 waker_at_entry_ = 0;
     Bank bank_;
