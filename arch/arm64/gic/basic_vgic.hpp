@@ -239,8 +239,11 @@ class BasicVgic {
     void control_write(Cpu& cpu, u32 value);
     /// The guest turns the Distributor off: so a kernel begins that another one's kexec started.
     /// That other one left its LPIs on (Linux does), with tables in memory that may be the new
-    /// kernel's by now. A real GIC would go on using them, and so would the new kernel.
-    void abandon_lpis();
+    /// kernel's by now. A real GIC would go on using them until the new kernel comes to them. So
+    /// what is on goes off; what is only programmed stays, as on a real GIC, and all does while any
+    /// other CPU is on: a kexec begins with one, and a kernel that runs may turn its Distributor
+    /// off and on with LPIs in use.
+    void abandon_lpis(Cpu& cpu);
     void lpi_control_write(Cpu& cpu, Cpu& target, u32 value);
     /// While no CPU of the guest writes to them, or with one that does.
     bool reset_lpis(Cpu& cpu) { return note_stuck_lpis(cpu, cpu.redistributor_.lpis().reset()); }

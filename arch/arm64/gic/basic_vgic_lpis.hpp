@@ -55,13 +55,21 @@ void BasicVgic<Machine>::hand_over_lpis(Cpu& cpu) {
 }
 
 template <class Machine>
-void BasicVgic<Machine>::abandon_lpis() {
-    for (u32 i = 0; i < its_count_; i++) {
-        (void)its_[i].reset_at_once();
+void BasicVgic<Machine>::abandon_lpis(Cpu& cpu) {
+    if (lpi_id_bits_ == 0) {
+        return;
     }
-    for (u32 i = 0; i < cpu_count_ && lpi_id_bits_ != 0; i++) {
-        if (cpus_[i] != nullptr) {
-            (void)reset_lpis(*cpus_[i]);
+    for (u32 i = 0; i < cpu_count_; i++) {
+        if (cpus_[i] != nullptr && cpus_[i] != &cpu && cpus_[i]->interface_.is_on()) {
+            return;
+        }
+    }
+    for (u32 i = 0; i < its_count_; i++) {
+        its_[i].turn_off();
+    }
+    for (u32 i = 0; i < cpu_count_; i++) {
+        if (cpus_[i] != nullptr && cpus_[i]->redistributor_.lpis().enabled()) {
+            (void)note_stuck_lpis(*cpus_[i], cpus_[i]->redistributor_.lpis().turn_off_at_once());
         }
     }
 }

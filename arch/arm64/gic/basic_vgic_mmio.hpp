@@ -231,7 +231,7 @@ void BasicVgic<Machine>::control_write(Cpu& cpu, u32 value) {
         return;
     }
     if (now == 0) {
-        abandon_lpis();
+        abandon_lpis(cpu);
     }
     const bool any_off = (old & ~now) != 0;
     std::atomic_thread_fence(std::memory_order_seq_cst); // As in present_sgis.

@@ -40,10 +40,8 @@ class Its {
         if (written_ == 0 && (control & gits_ctlr::Enabled) == 0) {
             return true;
         }
-        frame_.write(Gits32::CTLR, control & ~gits_ctlr::Enabled);
         // Its registers may be written only when it has done with its tables (12.18).
-        if (!Machine::poll(
-                [this] { return (frame_.read(Gits32::CTLR) & gits_ctlr::Quiescent) != 0; })) {
+        if (!rest(control)) {
             return false;
         }
         for (u32 n = 0; n < gits_base_count; n++) {
@@ -57,10 +55,12 @@ class Its {
         written_ = lost_writer_ ? all_registers : 0;
         return true;
     }
-    /// The same for a trapped write, while other CPUs may be writing.
-    bool reset_at_once() {
+    /// While other CPUs may be writing to it: off, if it is on, and at rest. Its bases stay.
+    void turn_off() {
         const Guard guard{lock_};
-        return reset();
+        if (is_enabled()) {
+            (void)rest(frame_.read(Gits32::CTLR));
+        }
     }
     /// A CPU of the guest is lost, perhaps with the lock, and may yet write what it was about to:
     /// no handover trusts `written_` again.
@@ -167,6 +167,12 @@ class Its {
         }
     }
 
+    /// Off. False: it does not come to rest.
+    bool rest(u32 control) {
+        frame_.write(Gits32::CTLR, control & ~gits_ctlr::Enabled);
+        return Machine::poll(
+            [this] { return (frame_.read(Gits32::CTLR) & gits_ctlr::Quiescent) != 0; });
+    }
     void write_control(u32 value) {
         written_ |= queue;
         const u32 rest = frame_.read(Gits32::CTLR) & ~gits_ctlr::Enabled;

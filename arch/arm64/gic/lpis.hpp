@@ -62,6 +62,11 @@ class Lpis {
         }
         return true;
     }
+    /// Off, while other CPUs may be writing here; the tables' registers stay. False: as of `stop`.
+    bool turn_off_at_once() {
+        const Guard guard{lock_};
+        return turn_off();
+    }
     /// A CPU of the guest is lost, perhaps with the lock, and may yet write what it was about to.
     void break_lock() {
         lock_.reset();
