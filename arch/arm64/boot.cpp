@@ -102,10 +102,18 @@ void become_cpu(u64 mpidr) {
 
 void start_gic() {
     Hypervisor& baton = hypervisor();
-    auto done = baton.vgic.init(baton.platform, this_cpu().mpidr);
+    auto done = baton.gic.init(baton.platform, this_cpu().mpidr);
+    if (done) {
+        baton.vgic.init(baton.gic, baton.gic.spis(), true);
+    }
     for (PerCpu& cpu : baton.cpus) {
-        if (done) {
-            done = baton.vgic.attach(cpu.id, cpu.mpidr, cpu.vgic);
+        if (!done) {
+            break;
+        }
+        if (const auto frames = baton.gic.attach(cpu.id, cpu.mpidr); frames) {
+            baton.vgic.attach(cpu.id, cpu.mpidr, *frames, cpu.vgic);
+        } else {
+            done = std::unexpected(frames.error());
         }
     }
     if (!done) {

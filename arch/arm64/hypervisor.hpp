@@ -2,7 +2,7 @@
 #pragma once
 
 #include "arch/arm64/dsu/clusters.hpp"
-#include "arch/arm64/gic/vgic.hpp"
+#include "arch/arm64/vgic/vgic.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
 #include "arch/arm64/mmu/stage2.hpp"
 #include "arch/arm64/percpu.hpp"
@@ -37,6 +37,7 @@ struct Hypervisor {
     /// Maps nothing, and stays so: for CPUs that are in no guest.
     std::optional<Stage2> parking_root;
     u8 next_vmid = 1;
+    PhysicalGic gic;
     Vgic vgic;
     Clusters clusters;
     VmArch host_arch;

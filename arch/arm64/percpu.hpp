@@ -4,7 +4,7 @@
 #include "arch/arm64/asm_offsets.hpp"
 #include "arch/arm64/dsu/unit.hpp"
 #include "arch/arm64/entry_state.hpp"
-#include "arch/arm64/gic/vgic.hpp"
+#include "arch/arm64/vgic/vgic.hpp"
 #include "arch/arm64/guest_frame.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
 #include "arch/arm64/registers.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/basic_vgic.hpp"
+#include "arch/arm64/vgic/basic_vgic.hpp"
 #include "gic_model.hpp"
 
 #include <atomic>
@@ -14,8 +14,8 @@
 namespace model {
 
 /// What Baton's templates run on: the model that `current` points to.
-struct Machine {
-    static inline Gic* current = nullptr;
+struct ModelHardware {
+    static inline GicModel* current = nullptr;
 
     template <class Register32, class Register64 = Register32>
     class Mmio {
@@ -27,6 +27,9 @@ struct Machine {
         }
         void write(Register32 reg, u32 value, u64 offset = 0) const {
             current->write(base_ + static_cast<u64>(reg) + offset, value);
+        }
+        void write_byte(Register32 reg, u8 value, u64 offset) const {
+            current->write_byte(base_ + static_cast<u64>(reg) + offset, value);
         }
         u64 read(Register64 reg, u64 offset = 0) const
             requires(!std::is_same_v<Register32, Register64>)
@@ -46,7 +49,7 @@ struct Machine {
     struct CpuInterface {
         u32 n = 0;
 
-        Gic::Cpu& cpu() const { return current->cpu(n); }
+        GicModel::Cpu& cpu() const { return current->cpu(n); }
         Result<> bring_up(bool) {
             const auto lock = current->alone();
             cpu().on = true;
@@ -192,7 +195,7 @@ class Baton {
             gic.take_odd_reset_values();
         }
         gic.can_trap_dir = can_trap_dir;
-        Machine::current = &gic;
+        ModelHardware::current = &gic;
         platform_->gic.distributor = {{gicd_base}, 0x1'0000};
         static_cast<void>(
             platform_->gic.redistributors.push({{gicr_base}, (cpus + 2) * gicr_stride}));
@@ -202,17 +205,20 @@ class Baton {
         platform_->gic.maintenance_interrupt = maintenance_ppi;
         platform_->timer.hyp = hyp_timer_ppi;
         platform_->timer.hyp_virt = 28;
-        check(vgic->init(*platform_, Gic::affinity(0)));
+        check(physical->init(*platform_, GicModel::affinity(0)));
+        vgic->init(*physical, physical->spis(), has_its);
         for (u32 i = 0; i < cpus; i++) {
-            cpus_.push_back(std::make_unique<BasicVgicCpu<Machine>>(Machine::CpuInterface{.n = i}));
-            check(vgic->attach(CpuId{i}, Gic::affinity(i), *cpus_[i]));
+            cpus_.push_back(
+                std::make_unique<BasicVgicCpu<ModelHardware>>(ModelHardware::CpuInterface{.n = i}));
+            const auto frames = physical->attach(CpuId{i}, GicModel::affinity(i));
+            vgic->attach(CpuId{i}, GicModel::affinity(i), frames.value(), *cpus_[i]);
         }
         for (u32 i = 0; i < cpus; i++) {
             check(vgic->init_cpu(*cpus_[i]));
             vgic->turn_on(*cpus_[i]);
         }
     }
-    BasicVgicCpu<Machine>& cpu(u32 n) { return *cpus_.at(n); }
+    BasicVgicCpu<ModelHardware>& cpu(u32 n) { return *cpus_.at(n); }
 
     /// Every exit that physical interrupts bring about now, on all CPUs.
     void take_exits() {
@@ -273,7 +279,7 @@ class Baton {
         for (u32 bank = 1; bank < spi_end / 32; bank++) {
             write(n, gicd_base + 0x80 + 4 * bank, ~0U);
         }
-        write(n, Gic::frame(n) + sgi_base + 0x80, ~0U);
+        write(n, GicModel::frame(n) + sgi_base + 0x80, ~0U);
         gic.cpu(n).virtual_mask = 0xff;
         gic.cpu(n).group0 = gic.cpu(n).group1 = true;
         gic.cpu(n).virtual_split_eoi = split_eoi;
@@ -283,29 +289,32 @@ class Baton {
         write(n, its_base + 0x80, gits_valid | its_tables, 8);
         write(n, its_base + 0x100, gits_valid | its_tables + 0x1'0000, 8);
         write(n, its_base, 1);
-        write(n, Gic::frame(n) + 0x70, lpi_config | 15, 8);
-        write(n, Gic::frame(n) + 0x78, lpi_pending + n * 0x1'0000, 8);
-        write(n, Gic::frame(n), 1);
+        write(n, GicModel::frame(n) + 0x70, lpi_config | 15, 8);
+        write(n, GicModel::frame(n) + 0x78, lpi_pending + n * 0x1'0000, 8);
+        write(n, GicModel::frame(n), 1);
     }
     void send_lpi(u32 n, u32 lpi) {
         gic.send_lpi(n, lpi);
         take_exits();
     }
     void set_priority(u32 n, u32 intid, u8 priority) {
-        write(n, (intid < 32 ? Gic::frame(n) + sgi_base : gicd_base) + 0x400 + intid, priority, 1);
+        write(n, (intid < 32 ? GicModel::frame(n) + sgi_base : gicd_base) + 0x400 + intid, priority,
+              1);
     }
     void set_bit(u32 n, u32 reg, u32 intid) {
-        write(n, (intid < 32 ? Gic::frame(n) + sgi_base : gicd_base) + reg + 4 * bank_of(intid),
+        write(n,
+              (intid < 32 ? GicModel::frame(n) + sgi_base : gicd_base) + reg + 4 * bank_of(intid),
               bit_of(intid));
     }
     bool get_bit(u32 n, u32 reg, u32 intid) {
-        return (read(n, (intid < 32 ? Gic::frame(n) + sgi_base : gicd_base) + reg +
+        return (read(n, (intid < 32 ? GicModel::frame(n) + sgi_base : gicd_base) + reg +
                             4 * bank_of(intid)) &
                 bit_of(intid)) != 0;
     }
 
-    Gic gic;
-    std::unique_ptr<BasicVgic<Machine>> vgic = std::make_unique<BasicVgic<Machine>>();
+    GicModel gic;
+    std::unique_ptr<Gic<ModelHardware>> physical = std::make_unique<Gic<ModelHardware>>();
+    std::unique_ptr<BasicVgic<ModelHardware>> vgic = std::make_unique<BasicVgic<ModelHardware>>();
     u32 exits = 0;
 
   private:
@@ -315,7 +324,7 @@ class Baton {
         }
     }
     std::unique_ptr<Platform> platform_ = std::make_unique<Platform>();
-    std::vector<std::unique_ptr<BasicVgicCpu<Machine>>> cpus_;
+    std::vector<std::unique_ptr<BasicVgicCpu<ModelHardware>>> cpus_;
 };
 
 } // namespace model

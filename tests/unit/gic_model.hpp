@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/basic_vgic.hpp"
+#include "arch/arm64/vgic/basic_vgic.hpp"
 #include "its_model.hpp"
 
 #include <array>
@@ -44,7 +44,7 @@ inline constexpr u32 icpendr = 0x280;
 inline constexpr u32 isactiver = 0x300;
 inline constexpr u32 icactiver = 0x380;
 
-class Gic {
+class GicModel {
   public:
     struct Interrupt {
         bool enabled = false, latch = false, active = false, line = false, edge = false,
@@ -71,7 +71,7 @@ class Gic {
         bool group0 = false, group1 = false, virtual_split_eoi = false; ///< virtual
     };
 
-    Gic(u32 cpus, u32 list_registers) : cpus_(cpus), list_registers_{list_registers} {
+    GicModel(u32 cpus, u32 list_registers) : cpus_(cpus), list_registers_{list_registers} {
         for (Cpu& cpu : cpus_) {
             for (u32 i = 0; i < 16; i++) {
                 cpu.own[i].edge = true;
@@ -307,6 +307,14 @@ class Gic {
         default:
             return 0;
         }
+    }
+    /// A priority.
+    void write_byte(u64 address, u8 value) {
+        const auto lock = alone();
+        const bool spi = address < gicr_base;
+        const u32 cpu = spi ? 0 : static_cast<u32>((address - gicr_base) / gicr_stride);
+        const u64 base = spi ? gicd_base : frame(cpu) + sgi_base;
+        at(cpu, static_cast<u32>(address - base - 0x400)).priority = value & 0xf8;
     }
     void write(u64 address, u64 value) {
         const auto lock = alone();

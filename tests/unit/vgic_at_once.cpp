@@ -41,7 +41,7 @@ void its_registers(Baton& baton, u32 cpu, Random& random) {
     }
 }
 void lpi_registers(Baton& baton, u32 cpu, Random& random) {
-    const u64 frame = Gic::frame(random() % cpus);
+    const u64 frame = GicModel::frame(random() % cpus);
     switch (random() % 4) {
     case 0:
         return put(baton, cpu, frame + propbaser, (lpi_config + random() % 2 * 0x10'0000) | 15, 8);
@@ -56,12 +56,12 @@ void distributor_control(Baton& baton, u32 cpu, Random& random) {
 }
 void routes(Baton& baton, u32 cpu, Random& random) {
     const u64 router = gicd_base + 0x6000 + 8 * (32 + random() % 4);
-    put(baton, cpu, router, Gic::affinity(random() % cpus), random() % 4 == 0 ? 4 : 8);
+    put(baton, cpu, router, GicModel::affinity(random() % cpus), random() % 4 == 0 ? 4 : 8);
 }
 /// The bank registers of SPIs, or of a CPU's PPIs.
 void banks(Baton& baton, u32 cpu, Random& random) {
     const bool spis = random() % 2 != 0;
-    const u64 frame = spis ? gicd_base : Gic::frame(random() % cpus) + sgi_base;
+    const u64 frame = spis ? gicd_base : GicModel::frame(random() % cpus) + sgi_base;
     const u32 bank = spis ? 1 : 0;
     switch (random() % 8) {
     case 0:
@@ -106,7 +106,7 @@ void write_at_once(Baton& baton, const std::vector<Write>& kinds) {
 /// What the guest is told of an interrupt is what the hardware does, of priorities only while it
 /// is enabled.
 bool agrees(Baton& baton, u32 cpu, u32 intid) {
-    const u64 frame = intid < 32 ? Gic::frame(cpu) + sgi_base : gicd_base;
+    const u64 frame = intid < 32 ? GicModel::frame(cpu) + sgi_base : gicd_base;
     const u32 bank = bank_of(intid);
     const bool group1 = (baton.read(cpu, frame + 0x80 + 4 * bank) & bit_of(intid)) != 0;
     const bool forwarded = (baton.read(cpu, gicd_base) & (group1 ? 2 : 1)) != 0;
@@ -114,7 +114,7 @@ bool agrees(Baton& baton, u32 cpu, u32 intid) {
     const bool edge =
         (baton.read(cpu, frame + 0xc00 + intid / 16 * 4) >> (intid % 16 * 2 + 1) & 1) != 0;
     const u8 priority = static_cast<u8>(baton.read(cpu, frame + 0x400 + intid, 1));
-    const Gic::Interrupt& physical = baton.gic.at(cpu, intid);
+    const GicModel::Interrupt& physical = baton.gic.at(cpu, intid);
     return physical.enabled == (enabled && forwarded) && physical.edge == edge &&
            (!physical.enabled || physical.priority == (to_physical_priority(priority) & 0xf8));
 }
@@ -148,7 +148,7 @@ void hand_over(Baton& baton) {
         }
     }
     for (u32 intid = 32; intid < spi_end; intid++) {
-        CHECK(baton.gic.route(intid) == Gic::affinity(0));
+        CHECK(baton.gic.route(intid) == GicModel::affinity(0));
     }
 }
 
@@ -175,7 +175,7 @@ TEST_CASE("a Redistributor's LPIs are as the hardware has them, whoever wrote wh
 TEST_CASE("a CPU that goes off and on keeps its share of GICR_CTLR, whatever others write there") {
     Baton baton{cpus, 4, true, true};
     const auto refuses_1_of_n = [&] {
-        return (baton.gic.read(Gic::frame(0), 4) & gicr_ctlr::DPG1NS) != 0;
+        return (baton.gic.read(GicModel::frame(0), 4) & gicr_ctlr::DPG1NS) != 0;
     };
     at_once({[&](Random&) {
                  baton.vgic->turn_off(baton.cpu(0));

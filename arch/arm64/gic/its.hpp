@@ -3,6 +3,7 @@
 
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/gits.hpp"
+#include "arch/arm64/gic/hardware.hpp"
 #include "hyp/address.hpp"
 #include "hyp/result.hpp"
 
@@ -13,7 +14,7 @@ namespace baton::arm64::gic {
 /// An ITS. The guest uses the physical one: its commands and the contents of its tables are its own
 /// to answer for, as its devices' DMA is. Where queue and tables lie is checked against its memory,
 /// by what the hardware made of the registers. Virtual LPIs (GICv4) are hidden.
-template <class Machine>
+template <GicHardware Hardware>
 class Its {
   public:
     /// Off and without tables, whatever ran before Baton.
@@ -117,8 +118,8 @@ class Its {
     }
 
   private:
-    using Frame = typename Machine::template Mmio<Gits32, Gits64>;
-    using Lock = typename Machine::Lock;
+    using Frame = typename Hardware::template Mmio<Gits32, Gits64>;
+    using Lock = typename Hardware::Lock;
     using Guard = typename Lock::Guard;
 
     static constexpr u32 bit_of_base(u32 n) { return u32{1} << n; }
@@ -170,7 +171,7 @@ class Its {
     /// Off. False: it does not come to rest.
     bool rest(u32 control) {
         frame_.write(Gits32::CTLR, control & ~gits_ctlr::Enabled);
-        return Machine::poll(
+        return Hardware::poll(
             [this] { return (frame_.read(Gits32::CTLR) & gits_ctlr::Quiescent) != 0; });
     }
     void write_control(u32 value) {
@@ -189,10 +190,10 @@ class Its {
         }
         const u64 taken = frame_.read(reg, offset);
         const PhysRange range = reg == Gits64::CBASER ? queue_range(taken) : table_range(taken);
-        if (Machine::is_guest_memory(range)) {
+        if (Hardware::is_guest_memory(range)) {
             frame_.write(reg, taken | gits_valid, offset);
         } else if (whole) {
-            Machine::tell_refused(reg == Gits64::CBASER ? "GITS_CBASER" : "GITS_BASER", range);
+            Hardware::tell_refused(reg == Gits64::CBASER ? "GITS_CBASER" : "GITS_BASER", range);
         }
     }
     static PhysRange queue_range(u64 value) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "arch/arm64/gic/gicd.hpp"
+#include "arch/arm64/gic/hardware.hpp"
 #include "arch/arm64/gic/interrupt_registers.hpp"
 #include "arch/arm64/gic/intid.hpp"
+#include "arch/arm64/gic/physical_bank.hpp"
 #include "arch/arm64/gic/priority.hpp"
 #include "hyp/types.hpp"
 
@@ -26,53 +28,23 @@ struct HeldInterrupts {
 /// while GICD_CTLR forwards the group). SGIs are kept here altogether.
 ///
 /// Any CPU may call any member but those for bring-up and reset. Reads take no lock.
-template <class Machine>
+template <GicHardware Hardware>
 class InterruptBank {
   public:
-    using Registers = typename Machine::template Mmio<InterruptRegister>;
-
+    /// After the physical bank's bring-up: the guest's interrupts are idle there.
     /// @param guest the interrupts that are the guest's; the others are RAZ/WI for it
     /// @param control what the guest wrote to GICD_CTLR
-    void init(Registers registers, u32 number, u32 guest, u8 priority_mask,
+    void init(PhysicalBank<Hardware>& physical, u32 guest, u8 priority_mask,
               const std::atomic<u32>& control) {
-        registers_ = registers;
-        number_ = number;
+        physical_ = &physical;
+        number_ = physical.number();
         guest_ = guest;
         priority_mask_ = priority_mask;
         control_ = &control;
-    }
-
-    /// Brings the physical registers from whatever state to the one that `reset` restores. Of the
-    /// interrupts that are not the guest's, those in `own` come out enabled, the others disabled.
-    /// The frame's RWP is to be awaited between the two halves.
-    void begin_bring_up() {
-        group1_at_boot_ = read_physical(InterruptRegister::IGROUPR);
-        for (u32 word = 0; word < words; word++) {
-            priorities_at_boot_[word] =
-                registers_.read(InterruptRegister::IPRIORITYR, u64{number_} * 32 + word * 4);
-        }
-        edge_at_boot_ = read_edges();
-        write(InterruptRegister::ICENABLER, ~u32{0});
-    }
-    void finish_bring_up(u32 own) {
-        // Without effect where they are Secure registers: then the firmware has chosen the groups.
-        write(InterruptRegister::IGROUPR, ~u32{0});
-        write(InterruptRegister::IGRPMODR, 0);
-        clear_physical_state(~u32{0});
+        edges_at_boot_ = (physical.edges_at_boot() & ~software()) | software();
         has_priorities_ = true;
         forget();
-        for (u32 word = 0; word < words; word++) {
-            write_physical_priorities(word);
-        }
-        write(InterruptRegister::ISENABLER, own);
-    }
-
-    /// The bits of a physical priority that the GIC keeps; to be called between the two halves.
-    u8 probe_priority_bits() {
-        constexpr u32 some_ppis = 28;
-        registers_.write(InterruptRegister::IPRIORITYR, ~u32{0}, u64{number_} * 32 + some_ppis);
-        return static_cast<u8>(
-            registers_.read(InterruptRegister::IPRIORITYR, u64{number_} * 32 + some_ppis));
+        physical_priorities_.fill(unknown);
     }
 
     /// The guest's interrupts as after a cold boot: disabled, idle, with the priority, the group
@@ -84,8 +56,7 @@ class InterruptBank {
     }
     void finish_reset() {
         if (is_configured_) {
-            write_edges(0, edge_at_boot_);
-            write_edges(4, edge_at_boot_);
+            physical_->restore_edges(hardware());
             is_configured_ = lost_writer_;
         }
         clear_physical_state(hardware());
@@ -102,25 +73,13 @@ class InterruptBank {
         finish_reset();
         return done;
     }
-    /// All 32 as bring-up found them, and nothing enabled, pending or active: Baton leaves.
-    void give_back() {
-        write(InterruptRegister::ICENABLER, ~u32{0});
-        clear_physical_state(~u32{0});
-        for (u32 word = 0; word < words; word++) {
-            registers_.write(InterruptRegister::IPRIORITYR, priorities_at_boot_[word],
-                             u64{number_} * 32 + word * 4);
-        }
-        write_edges(0, edge_at_boot_);
-        write_edges(4, edge_at_boot_);
-        write(InterruptRegister::IGROUPR, group1_at_boot_);
-    }
     /// A CPU of the guest is lost, perhaps with the lock, and may yet write what it was about to:
     /// what the hardware has is not known any more.
     void break_lock() {
         lock_.reset();
         lost_writer_ = true;
         is_configured_ = true;
-        physical_priorities_.fill(~u32{0}); // none that there is
+        physical_priorities_.fill(unknown);
     }
 
     u32 number() const { return number_; }
@@ -185,16 +144,17 @@ class InterruptBank {
             return enabled();
         case InterruptRegister::ISPENDR:
         case InterruptRegister::ICPENDR:
-            return (read_physical(InterruptRegister::ISPENDR) & hardware()) |
+            return (physical_->read(InterruptRegister::ISPENDR) & hardware()) |
                    (pending_.load(std::memory_order_relaxed) & software()) |
                    (held.pending & (held.latched | software()));
         case InterruptRegister::ISACTIVER:
         case InterruptRegister::ICACTIVER:
-            return (read_physical(InterruptRegister::ISACTIVER) & hardware() &
+            return (physical_->read(InterruptRegister::ISACTIVER) & hardware() &
                     ~(held.pending & ~held.active)) |
                    (held.active & software());
         case InterruptRegister::ICFGR:
-            return spread(edge_.load(std::memory_order_relaxed) & guest_, at.byte);
+            return PhysicalBank<Hardware>::spread(edge_.load(std::memory_order_relaxed) & guest_,
+                                                  at.byte);
         case InterruptRegister::IPRIORITYR:
             return priority_word(at.byte / 4);
         default:
@@ -253,12 +213,10 @@ class InterruptBank {
     void set_config(u32 byte, u32 value) {
         const Guard guard{lock_};
         const u32 half = byte == 0 ? 0x0000ffff : 0xffff0000;
-        const u32 writable = half & hardware();
-        const u32 old = edge_.load(std::memory_order_relaxed);
         is_configured_ = true;
-        write_edges(byte, (old & ~writable) | (gather(value, byte) & writable));
-        // Read back: many a PPI's configuration is fixed.
-        edge_.store((read_edges() & ~software()) | software(), std::memory_order_relaxed);
+        const u32 now =
+            physical_->set_edges(half & hardware(), PhysicalBank<Hardware>::gather(value, byte));
+        edge_.store((now & ~software()) | software(), std::memory_order_relaxed);
     }
     /// @param size 1 or 4 bytes
     void set_priorities(u32 byte, u32 size, u32 value) {
@@ -273,10 +231,10 @@ class InterruptBank {
     }
 
   private:
-    /// Of priorities, four each.
-    static constexpr u32 words = 8;
+    static constexpr u32 words = PhysicalBank<Hardware>::words;
+    static constexpr u32 unknown = ~u32{0}; ///< of no guest's priorities
 
-    using Lock = typename Machine::Lock;
+    using Lock = typename Hardware::Lock;
     using Guard = typename Lock::Guard;
 
     u32 software() const { return number_ == 0 ? sgi_bits & guest_ : 0; }
@@ -301,7 +259,7 @@ class InterruptBank {
         }
         latched_.fetch_or(bits & ~edge_.load(std::memory_order_relaxed), std::memory_order_relaxed);
         // Whoever acknowledges the interrupt is to see that it was latched.
-        Machine::publish();
+        Hardware::publish();
         write(InterruptRegister::ISPENDR, bits);
     }
     void clear_physical_state(u32 bits) {
@@ -311,14 +269,14 @@ class InterruptBank {
     /// What is kept here, as after a cold boot.
     void forget() {
         enabled_.store(0, std::memory_order_relaxed);
-        group1_.store(group1_at_boot_ & guest_, std::memory_order_relaxed);
-        edge_.store((edge_at_boot_ & ~software()) | software(), std::memory_order_relaxed);
+        group1_.store(physical_->group1_at_boot() & guest_, std::memory_order_relaxed);
+        edge_.store(edges_at_boot_, std::memory_order_relaxed);
         latched_.store(0, std::memory_order_relaxed);
         forget_sgis();
         if (has_priorities_) {
             has_priorities_ = false;
             for (u32 word = 0; word < words; word++) {
-                priorities_[word].store(priorities_at_boot_[word] & implemented() &
+                priorities_[word].store(physical_->priorities_at_boot(word) & implemented() &
                                             bytes_of(guest_, word),
                                         std::memory_order_relaxed);
             }
@@ -329,19 +287,12 @@ class InterruptBank {
     u32 implemented() const { return u32{priority_mask_} * 0x0101'0101; }
     /// The priorities of four interrupts, a byte each.
     u32 priority_word(u32 word) const { return priorities_[word].load(std::memory_order_relaxed); }
-    u32 physical_priorities(u32 word) const {
-        const u32 mine = bytes_of(hardware(), word);
-        constexpr u32 own = own_priority * 0x0101'0101;
-        return (to_physical_priorities(priority_word(word)) & mine) | (own & ~mine);
-    }
-    void write_physical_priorities(u32 word) {
-        physical_priorities_[word] = physical_priorities(word);
-        registers_.write(InterruptRegister::IPRIORITYR, physical_priorities_[word],
-                         u64{number_} * 32 + word * 4);
-    }
     void update_physical_priorities(u32 word) {
-        if (physical_priorities_[word] != physical_priorities(word)) {
-            write_physical_priorities(word);
+        const u32 mine = bytes_of(hardware(), word);
+        const u32 wanted = to_physical_priorities(priority_word(word)) & mine;
+        if (physical_priorities_[word] != wanted) {
+            physical_->write_priorities(word, mine, wanted);
+            physical_priorities_[word] = wanted;
         }
     }
     static constexpr u32 word_bits(u32 word) { return u32{0xf} << (word * 4); }
@@ -351,46 +302,18 @@ class InterruptBank {
         return ((four * 0x0020'4081) & 0x0101'0101) * 0xff;
     }
 
-    /// ICFGR has two bits an interrupt, the upper of which means edge-triggered.
-    static constexpr u32 spread(u32 bits, u32 byte) {
-        u32 value = 0;
-        for (u32 i = 0; i < 16; i++) {
-            value |= (bits >> (byte * 4 + i) & 1) << (2 * i + 1);
-        }
-        return value;
-    }
-    static constexpr u32 gather(u32 value, u32 byte) {
-        u32 bits = 0;
-        for (u32 i = 0; i < 16; i++) {
-            bits |= (value >> (2 * i + 1) & 1) << (byte * 4 + i);
-        }
-        return bits;
-    }
-    u32 read_edges() const {
-        return gather(registers_.read(InterruptRegister::ICFGR, u64{number_} * 8), 0) |
-               gather(registers_.read(InterruptRegister::ICFGR, u64{number_} * 8 + 4), 4);
-    }
-    void write_edges(u32 byte, u32 edges) {
-        registers_.write(InterruptRegister::ICFGR, spread(edges, byte), u64{number_} * 8 + byte);
-    }
-
-    u32 read_physical(InterruptRegister reg) const {
-        return registers_.read(reg, u64{number_} * 4);
-    }
-    void write(InterruptRegister reg, u32 value) { registers_.write(reg, value, u64{number_} * 4); }
+    void write(InterruptRegister reg, u32 value) { physical_->write(reg, value); }
     void write_if_any(InterruptRegister reg, u32 value) {
         if (value != 0) {
             write(reg, value);
         }
     }
 
-    Registers registers_{};
+    PhysicalBank<Hardware>* physical_ = nullptr;
     const std::atomic<u32>* control_ = nullptr;
     u32 number_ = 0;
     u32 guest_ = 0;
-    u32 edge_at_boot_ = 0;
-    u32 group1_at_boot_ = 0;
-    std::array<u32, words> priorities_at_boot_{};
+    u32 edges_at_boot_ = 0;
     u8 priority_mask_ = 0xff;
     /// Orders changes of the guest's configuration with the physical writes that follow from them.
     Lock lock_;

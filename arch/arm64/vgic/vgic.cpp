@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "arch/arm64/gic/vgic.hpp"
+#include "arch/arm64/vgic/vgic.hpp"
 
 #include "hyp/arch.hpp"
 #include "hyp/lifecycle/vcpu.hpp"
@@ -8,16 +8,17 @@
 
 namespace baton::arm64::gic {
 
-bool Machine::is_guest_memory(PhysRange range) {
+bool ThisMachine::is_guest_memory(PhysRange range) {
     return !range.empty() &&
            guest_ram(*arch::self().vm, to_guest(range.begin), range.size).has_value();
 }
 
-void Machine::tell_refused(const char* reg, PhysRange range) {
+void ThisMachine::tell_refused(const char* reg, PhysRange range) {
     log::line_by_guest("the guest's {} is refused: not all of {}, {} bytes, is its memory", reg,
                        range.begin, range.size);
 }
 
-template class BasicVgic<Machine>;
+template class Gic<ThisMachine>;
+template class BasicVgic<ThisMachine>;
 
 } // namespace baton::arm64::gic

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/arm64/gic/gicr.hpp"
+#include "arch/arm64/gic/hardware.hpp"
 #include "arch/arm64/gic/intid.hpp"
 #include "hyp/address.hpp"
 
@@ -11,10 +12,10 @@ namespace baton::arm64::gic {
 
 /// The LPI side of a Redistributor. The guest's tables are used by the hardware as they are; where
 /// they lie is checked against the guest's memory when LPIs are enabled.
-template <class Machine>
+template <GicHardware Hardware>
 class Lpis {
   public:
-    using Frame = typename Machine::template Mmio<Gicr32, Gicr64>;
+    using Frame = typename Hardware::template Mmio<Gicr32, Gicr64>;
 
     struct Tables {
         PhysRange config;  ///< GICR_PROPBASER's: a byte for each LPI
@@ -92,7 +93,7 @@ class Lpis {
     u8 priority(u32 lpi) const {
         const PhysRange table = config_table(config_.load(std::memory_order_relaxed));
         return lpi - first_lpi < table.size
-                   ? Machine::read_guest_byte(table.begin + (lpi - first_lpi)) & priority_mask_
+                   ? Hardware::read_guest_byte(table.begin + (lpi - first_lpi)) & priority_mask_
                    : 0;
     }
 
@@ -118,8 +119,8 @@ class Lpis {
         }
         if (on) {
             const Tables in = tables();
-            if (!Machine::is_guest_memory(in.config) || !Machine::is_guest_memory(in.pending)) {
-                return Machine::tell_refused("GICR_CTLR.EnableLPIs", in.config);
+            if (!Hardware::is_guest_memory(in.config) || !Hardware::is_guest_memory(in.pending)) {
+                return Hardware::tell_refused("GICR_CTLR.EnableLPIs", in.config);
             }
             config_.store(frame_.read(Gicr64::PROPBASER), std::memory_order_relaxed);
         }
@@ -143,16 +144,16 @@ class Lpis {
             checked = (wanted & ~gicr_propbaser::IDbits) | (bits < id_bits_ ? bits : id_bits_ - 1);
             table = config_table(checked);
         }
-        if (Machine::is_guest_memory(table)) {
+        if (Hardware::is_guest_memory(table)) {
             frame_.write(reg, checked);
         } else if (size == 8) { // One half of two may make no sense.
-            Machine::tell_refused(reg == Gicr64::PROPBASER ? "GICR_PROPBASER" : "GICR_PENDBASER",
-                                  table);
+            Hardware::tell_refused(reg == Gicr64::PROPBASER ? "GICR_PROPBASER" : "GICR_PENDBASER",
+                                   table);
         }
     }
 
   private:
-    using Lock = typename Machine::Lock;
+    using Lock = typename Hardware::Lock;
     using Guard = typename Lock::Guard;
 
     static u64 intids(u64 propbaser) {
@@ -177,7 +178,7 @@ class Lpis {
         }
         change_control(gicr_ctlr::EnableLPIs, false);
         const bool done =
-            Machine::poll([this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
+            Hardware::poll([this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
         stuck_.store(!done || enabled(), std::memory_order_relaxed);
         return !are_stuck();
     }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-// Members of BasicVgic; included by basic_vgic.hpp.
+// Members of Gic; included by gic.hpp.
 
 namespace baton::arm64::gic {
 
 namespace detail {
 
 /// Every Redistributor of one region, from its begin to the one that says it is the last.
-template <class Machine>
+template <GicHardware Hardware>
 Result<> walk_redistributors(PhysRange region, u64 given_stride, FrameMap& map) {
-    using Frame = typename Redistributor<Machine>::Frame;
+    using Frame = typename Hardware::template Mmio<Gicr32, Gicr64>;
     constexpr u64 smallest = 2 * gicr_frame_size;
     for (u64 at = 0; region.size >= smallest && at <= region.size - smallest;) {
         const Frame frame{region.begin + at};
@@ -35,8 +35,8 @@ constexpr bool is_ppi(u32 intid) { return intid >= first_ppi && intid < first_sp
 
 } // namespace detail
 
-template <class Machine>
-Result<> BasicVgic<Machine>::init(const Platform& platform, u64 boot_mpidr) {
+template <GicHardware Hardware>
+Result<> Gic<Hardware>::init(const Platform& platform, u64 boot_mpidr) {
     maintenance_ = platform.gic.maintenance_interrupt;
     timer_ = platform.timer.hyp;
     const u32 other_timer = platform.timer.hyp_virt.value_or(timer_);
@@ -46,21 +46,18 @@ Result<> BasicVgic<Machine>::init(const Platform& platform, u64 boot_mpidr) {
     own_ = bit_of(kick_sgi) | bit_of(maintenance_) | bit_of(timer_);
     hidden_ = own_ | bit_of(other_timer);
 
-    const u8 priorities = typename Machine::CpuInterface{}.implemented_virtual_priority();
-    if (const auto done = distributor_.bring_up(platform.gic.distributor,
-                                                packed_affinity(boot_mpidr), priorities);
+    if (const auto done =
+            distributor_.bring_up(platform.gic.distributor, packed_affinity(boot_mpidr));
         !done) {
         return done;
     }
-    lpi_id_bits_ = platform.gic.its.empty() ? 0 : distributor_.lpi_id_bits();
-    distributor_.offer_lpis(lpi_id_bits_ != 0);
     for (const PhysRange frames : platform.gic.its) {
         if (const auto done = its_[its_count_++].bring_up(frames); !done) { // as many as there are
             return done;
         }
     }
     for (const PhysRange region : platform.gic.redistributors) {
-        if (const auto done = detail::walk_redistributors<Machine>(
+        if (const auto done = detail::walk_redistributors<Hardware>(
                 region, platform.gic.redistributor_stride, frames_);
             !done) {
             return done;
@@ -69,37 +66,43 @@ Result<> BasicVgic<Machine>::init(const Platform& platform, u64 boot_mpidr) {
     return {};
 }
 
-template <class Machine>
-Result<> BasicVgic<Machine>::attach(CpuId id, u64 mpidr, Cpu& cpu) {
-    cpu.affinity_ = packed_affinity(mpidr);
-    FrameMap::Frame* frame = frames_.find_affinity(cpu.affinity_);
+template <GicHardware Hardware>
+Result<PhysRange> Gic<Hardware>::attach(CpuId id, u64 mpidr) {
+    const u32 affinity = packed_affinity(mpidr);
+    FrameMap::Frame* frame = frames_.find_affinity(affinity);
     if (frame == nullptr) {
         return std::unexpected(Error::unsupported);
     }
+    if (!by_affinity_.add(affinity, id)) {
+        return std::unexpected(Error::too_many);
+    }
     frame->cpu = id;
-    cpu.frames_ = frame->range;
-    cpu.redistributor_.attach(frame->range.begin, hidden_,
-                              cpu.interface_.hardware().implemented_virtual_priority(),
-                              distributor_.control(), lpi_id_bits_);
-    cpus_[index(id)] = &cpu;
-    cpu_count_ = std::max(cpu_count_, index(id) + 1);
-    return by_affinity_.add(cpu.affinity_, id) ? Result<>{} : std::unexpected(Error::too_many);
+    cpu_count_++;
+    return frame->range;
 }
 
-template <class Machine>
-Result<> BasicVgic<Machine>::init_cpu(Cpu& cpu) {
-    // The Redistributor is awake before its CPU interface is turned on (IHI 0069, 11.1).
-    if (const auto done = cpu.redistributor_.bring_up(own_); !done) {
-        return done;
+template <GicHardware Hardware>
+bool Gic<Hardware>::own_spi(u32 intid, u64 mpidr) {
+    if (is_private(intid) || !contains(distributor_.spis(), intid)) {
+        return false;
     }
-    cpu.redistributor_.take_part_in_1_of_n(false);
-    if (const auto done =
-            cpu.interface_.hardware().bring_up(!distributor_.has_one_security_state());
-        !done) {
-        return done;
+    const u32 n = bank_of(intid);
+    own_spis_[n] |= bit_of(intid);
+    auto& bank = distributor_.bank(n);
+    (void)bank.set_edges(bit_of(intid), 0);
+    bank.write_priority(intid % 32, own_priority);
+    distributor_.route(n, bit_of(intid), packed_affinity(mpidr));
+    bank.write(InterruptRegister::ISENABLER, bit_of(intid));
+    return true;
+}
+
+template <GicHardware Hardware>
+SpiSet Gic<Hardware>::spis() const {
+    SpiSet all = distributor_.spis();
+    for (u32 n = 0; n < bank_count; n++) {
+        all[n] &= ~own_spis_[n];
     }
-    cpu.interface_.bring_up(cpu.redistributor_.priority_bits());
-    return {};
+    return all;
 }
 
 } // namespace baton::arm64::gic

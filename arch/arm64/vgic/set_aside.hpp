@@ -2,7 +2,7 @@
 #pragma once
 
 #include "arch/arm64/gic/intid.hpp"
-#include "arch/arm64/gic/list_register.hpp"
+#include "arch/arm64/vgic/list_register.hpp"
 #include "hyp/static_vector.hpp"
 
 namespace baton::arm64::gic {

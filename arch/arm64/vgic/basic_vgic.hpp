@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/affinity_map.hpp"
-#include "arch/arm64/gic/distributor.hpp"
-#include "arch/arm64/gic/frame_map.hpp"
-#include "arch/arm64/gic/its.hpp"
-#include "arch/arm64/gic/redistributor.hpp"
+#include "arch/arm64/gic/gic.hpp"
+#include "arch/arm64/gic/hardware.hpp"
 #include "arch/arm64/gic/registers.hpp"
-#include "arch/arm64/gic/virtual_interface.hpp"
-#include "hyp/platform/platform.hpp"
+#include "arch/arm64/vgic/redistributor.hpp"
+#include "arch/arm64/vgic/virtual_distributor.hpp"
+#include "arch/arm64/vgic/virtual_interface.hpp"
+#include "hyp/static_vector.hpp"
 
 #include <array>
 #include <atomic>
@@ -16,56 +15,58 @@
 
 namespace baton::arm64::gic {
 
-template <class Machine>
+template <GicHardware Hardware>
 class BasicVgic;
 
 /// What the GIC keeps for a CPU and the vCPU pinned to it. Lives as long as Baton; other CPUs write
 /// to it when they send an SGI or touch the CPU's Redistributor.
-template <class Machine>
+template <GicHardware Hardware>
 class BasicVgicCpu {
   public:
     constexpr BasicVgicCpu() = default;
-    explicit constexpr BasicVgicCpu(typename Machine::CpuInterface hardware)
+    explicit constexpr BasicVgicCpu(typename Hardware::CpuInterface hardware)
         : interface_{hardware} {}
     BasicVgicCpu(const BasicVgicCpu&) = delete;
     BasicVgicCpu& operator=(const BasicVgicCpu&) = delete;
 
   private:
-    friend BasicVgic<Machine>;
+    friend BasicVgic<Hardware>;
 
+    CpuId id_{};
     u32 affinity_ = 0;
     PhysRange frames_{};
-    Redistributor<Machine> redistributor_;
-    VirtualInterface<Machine> interface_;
+    Redistributor<Hardware> redistributor_;
+    VirtualInterface<Hardware> interface_;
     /// The guest has turned a group off: what it left in the list registers is to be taken back.
     std::atomic<bool> groups_changed_{false};
     /// In no guest, and its own interrupts are reset: a handover has nothing to ask of it.
     std::atomic<bool> rests_{true};
 };
 
-/// The GIC and the virtual GIC of the VM that has all of its interrupts. The guest's frames are at
-/// the addresses of the physical ones and its CPUs have the physical affinities.
-template <class Machine>
+/// The virtual GIC of a VM, which has SPIs and CPUs of the machine, and perhaps the ITSs. The
+/// guest's frames are at the addresses of the physical ones and its CPUs have the physical
+/// affinities.
+template <GicHardware Hardware>
 class BasicVgic {
   public:
-    using Cpu = BasicVgicCpu<Machine>;
+    using Cpu = BasicVgicCpu<Hardware>;
 
     /// Which of Baton's own interrupts came.
     struct OwnInterrupts {
         bool kick = false;
         bool timer = false; ///< EL2 physical timer: stays active until `timer_done`
+        u32 spi = 0;        ///< of Gic::own_spi, or 0: stays active until `own_spi_done`
     };
 
-    // Bring-up, in this order.
+    // Bring-up, in this order, after Gic's.
 
-    /// Once, on the boot CPU: Distributor off, reset and on, all SPIs disabled and routed to
-    /// `boot_mpidr`; every ITS off; finds every CPU's Redistributor.
-    /// Errors: unsupported (no GICv3; interrupts of Baton's own that are no PPIs), too_many
-    /// (Redistributors), timed_out (the hardware does not take a write).
-    Result<> init(const Platform& platform, u64 boot_mpidr);
-    /// For every CPU of the platform, on the boot CPU, before any other one comes up.
-    /// Errors: unsupported (it has no Redistributor).
-    Result<> attach(CpuId id, u64 mpidr, Cpu& cpu);
+    /// Once, on the boot CPU.
+    /// @param spis the VM's and nobody else's: a part of Gic::spis
+    /// @param has_its the ITSs are the VM's, and with them it has LPIs
+    void init(Gic<Hardware>& gic, const SpiSet& spis, bool has_its);
+    /// For every CPU of the VM, by rising VcpuId, on the boot CPU, before any other one comes up.
+    /// @param frames as Gic::attach told
+    void attach(CpuId id, u64 mpidr, PhysRange frames, Cpu& cpu);
     /// On the CPU itself: its Redistributor and interface, reset and on. From now on it takes kicks
     /// and Baton's timer, and nothing else before `turn_on`.
     /// Errors: unsupported (no system registers; LPIs that stay on), timed_out.
@@ -77,6 +78,8 @@ class BasicVgic {
     OwnInterrupts handle_interrupts(Cpu& cpu);
     /// After `OwnInterrupts::timer`, when the timer has been silenced or set anew.
     void timer_done(Cpu& cpu) { cpu.interface_.hardware().deactivate(timer_); }
+    /// After `OwnInterrupts::spi`, when its device is silent.
+    void own_spi_done(Cpu& cpu, u32 spi) { cpu.interface_.hardware().deactivate(spi); }
     /// After a kick: SGIs that other CPUs have left go into list registers.
     void flush(Cpu& cpu);
     /// Is there anything that may wake the guest from a standby state?
@@ -89,10 +92,32 @@ class BasicVgic {
     /// @return nothing, false: the address is in no frame
     std::optional<u64> mmio_read(Cpu& cpu, GuestAddr address, u32 size);
     bool mmio_write(Cpu& cpu, GuestAddr address, u32 size, u64 value);
+    // The same by device, for a map of what the VM has where.
+
+    /// @param offset in Gic::distributor's range
+    u64 read_distributor(Cpu& cpu, u32 offset, u32 size);
+    void write_distributor(Cpu& cpu, u32 offset, u32 size, u64 value);
+    /// @param address in one of Platform's regions of Redistributors
+    u64 read_redistributor(Cpu& cpu, GuestAddr address, u32 size);
+    void write_redistributor(Cpu& cpu, GuestAddr address, u32 size, u64 value);
+    /// The guest's ITSs: 0 where it has none, or no LPIs any more.
+    u32 its_count() const { return lpi_id_bits_ != 0 ? its_count_ : 0; }
+    /// @param n below `its_count`
+    /// @param offset in the range of Gic::its(n)
+    u64 read_its(u32 n, u64 offset, u32 size);
+    void write_its(u32 n, u64 offset, u32 size, u64 value);
+
     /// The guest's write to a system register that HCR_EL2.IMO and FMO or ICH_HCR_EL2.TDIR trap.
     /// @return false: the register is none of the GIC's
     bool write_trapped_sysreg(Cpu& cpu, SysregEncoding encoding, u64 value);
     void send_sgis(Cpu& cpu, SgiRegister reg, SgiRequest request);
+    /// An SPI of the VM's that a device which Baton models makes pending. From any CPU.
+    void pend(u32 spi);
+
+    const SpiSet& spis() const { return distributor_.spis(); }
+
+    /// Kicks every other CPU of the VM, and no other VM's.
+    void kick_others(Cpu& self);
 
     // The life of a CPU; each on that CPU.
 
@@ -197,11 +222,9 @@ class BasicVgic {
     }
     /// On the CPU itself, after all else of the GIC.
     void sleep_again(Cpu& cpu) { cpu.redistributor_.sleep_again(); }
-    /// The last CPU, before its own part.
-    void give_back_distributor() { distributor_.give_back(); }
 
   private:
-    using Bank = InterruptBank<Machine>;
+    using Bank = InterruptBank<Hardware>;
 
     /// Where a CPU's interrupts are while they are in no list register.
     struct Banks {
@@ -211,6 +234,12 @@ class BasicVgic {
         Bank& operator()(u32 intid) const {
             return is_private(intid) ? cpu.redistributor_.bank()
                                      : vgic.distributor_.bank(bank_of(intid));
+        }
+        /// It is the guest's, and has an active state.
+        bool has(u32 intid) const {
+            return is_private(intid)
+                       ? is_sgi(intid) || (vgic.hidden_ & bit_of(intid)) == 0
+                       : intid < first_special_intid && contains(vgic.distributor_.spis(), intid);
         }
         u8 lpi_priority(u32 intid) const { return cpu.redistributor_.lpis().priority(intid); }
         /// All are in Group 1.
@@ -228,10 +257,8 @@ class BasicVgic {
         u32 offset;
     };
     std::optional<RedistributorAccess> find_redistributor(Cpu& cpu, PhysAddr address);
-    Its<Machine>* find_its(PhysAddr address);
+    std::optional<u32> find_its(PhysAddr address) const;
 
-    u64 distributor_read(Cpu& cpu, u32 offset, u32 size);
-    void distributor_write(Cpu& cpu, u32 offset, u32 size, u64 value);
     u64 redistributor_read(Cpu& cpu, RedistributorAccess at, u32 size);
     void redistributor_write(Cpu& cpu, RedistributorAccess at, u32 size, u64 value);
     u32 bank_read(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at, u32 size);
@@ -268,12 +295,24 @@ class BasicVgic {
         }
     }
 
-    Distributor<Machine> distributor_;
-    AffinityMap by_affinity_;
-    FrameMap frames_;
-    std::array<Cpu*, max_cpus> cpus_{};
-    u32 cpu_count_ = 0; ///< one above the highest CpuId attached
-    std::array<Its<Machine>, decltype(GicInfo::its)::capacity> its_{};
+    /// The CPU of an affinity, if it is the VM's.
+    Cpu* find_cpu(u32 affinity) {
+        const auto id = gic_->by_affinity().find(affinity);
+        return id ? cpus_[index(*id)] : nullptr;
+    }
+    bool has_all_cpus() const { return members_.size() == gic_->cpu_count(); }
+
+    /// CPUs of the VM that one write of ICC_SGI1R_EL1 reaches.
+    struct Row {
+        u32 first_affinity; ///< a multiple of AffinityMap::row_size
+        u32 targets;
+    };
+
+    Gic<Hardware>* gic_ = nullptr;
+    VirtualDistributor<Hardware> distributor_;
+    StaticVector<Cpu*, max_cpus> members_; ///< the VM's, by VcpuId
+    std::array<Cpu*, max_cpus> cpus_{};    ///< the same by CpuId; null: not the VM's
+    StaticVector<Row, max_cpus> rows_;
     u32 its_count_ = 0;
     u32 lpi_id_bits_ = 0; ///< of the guest's INTIDs; 0: it has no LPIs
     /// A CPU that takes no part in a handover may have its LPIs on, or SGIs waiting for it. Gather
@@ -281,16 +320,15 @@ class BasicVgic {
     std::atomic<bool> has_idle_lpis_{false};
     std::atomic<bool> has_idle_sgis_{false};
     std::atomic<bool> has_stuck_lpis_{false};
+    u32 timer_ = 0;             ///< as Gic's
+    u32 maintenance_ = 0;       ///< as Gic's
+    u32 hidden_ = 0;            ///< as Gic's
     bool has_lost_cpu_ = false; ///< since the last gather: locks may be held for good
-    u32 maintenance_ = 0;
-    u32 timer_ = 0;
-    u32 own_ = 0;    ///< Baton's own, of bank 0
-    u32 hidden_ = 0; ///< from the guest: Baton's own, and the other EL2 timer's
 };
 
 } // namespace baton::arm64::gic
 
-#include "arch/arm64/gic/basic_vgic_bring_up.hpp"
-#include "arch/arm64/gic/basic_vgic_interrupts.hpp"
-#include "arch/arm64/gic/basic_vgic_lpis.hpp"
-#include "arch/arm64/gic/basic_vgic_mmio.hpp"
+#include "arch/arm64/vgic/basic_vgic_bring_up.hpp"
+#include "arch/arm64/vgic/basic_vgic_interrupts.hpp"
+#include "arch/arm64/vgic/basic_vgic_lpis.hpp"
+#include "arch/arm64/vgic/basic_vgic_mmio.hpp"

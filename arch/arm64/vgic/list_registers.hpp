@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/interrupt_bank.hpp"
-#include "arch/arm64/gic/list_register.hpp"
+#include "arch/arm64/gic/hardware.hpp"
+#include "arch/arm64/vgic/interrupt_bank.hpp"
+#include "arch/arm64/vgic/list_register.hpp"
 
 #include <bit>
 #include <optional>
@@ -11,15 +12,15 @@ namespace baton::arm64::gic {
 
 /// The calling CPU's list registers. They are live: between two exits the guest acknowledges and
 /// deactivates what they hold.
-template <class Machine>
+template <GicHardware Hardware>
 class ListRegisters {
   public:
-    using Hardware = typename Machine::CpuInterface;
+    using Interface = typename Hardware::CpuInterface;
 
     constexpr ListRegisters() = default;
-    explicit constexpr ListRegisters(Hardware hardware) : hardware_{hardware} {}
+    explicit constexpr ListRegisters(Interface hardware) : hardware_{hardware} {}
 
-    Hardware& hardware() { return hardware_; }
+    Interface& hardware() { return hardware_; }
     void bring_up() { count_ = hardware_.list_registers(); }
     u32 count() const { return count_; }
 
@@ -93,7 +94,7 @@ class ListRegisters {
         return lowest;
     }
 
-    Hardware hardware_{};
+    Interface hardware_{};
     u32 count_ = 0;
     u32 latched_ = 0;
 };

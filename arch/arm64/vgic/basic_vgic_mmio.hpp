@@ -22,13 +22,13 @@ constexpr bool is_bank_access(u32 offset, u32 size) {
 
 } // namespace detail
 
-template <class Machine>
-auto BasicVgic<Machine>::find_redistributor(Cpu& cpu, PhysAddr address)
+template <GicHardware Hardware>
+auto BasicVgic<Hardware>::find_redistributor(Cpu& cpu, PhysAddr address)
     -> std::optional<RedistributorAccess> {
     if (cpu.frames_.contains(address)) { // The common case.
         return RedistributorAccess{&cpu, 0, static_cast<u32>(address - cpu.frames_.begin)};
     }
-    const FrameMap::Frame* frame = frames_.find(address);
+    const FrameMap::Frame* frame = gic_->frames().find(address);
     if (frame == nullptr) {
         return std::nullopt;
     }
@@ -36,52 +36,74 @@ auto BasicVgic<Machine>::find_redistributor(Cpu& cpu, PhysAddr address)
                                static_cast<u32>(address - frame->range.begin)};
 }
 
-template <class Machine>
-std::optional<u64> BasicVgic<Machine>::mmio_read(Cpu& cpu, GuestAddr address, u32 size) {
+template <GicHardware Hardware>
+u64 BasicVgic<Hardware>::read_redistributor(Cpu& cpu, GuestAddr address, u32 size) {
+    const auto at = find_redistributor(cpu, to_phys(address));
+    return at ? redistributor_read(cpu, *at, size) : 0;
+}
+
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::write_redistributor(Cpu& cpu, GuestAddr address, u32 size, u64 value) {
+    if (const auto at = find_redistributor(cpu, to_phys(address))) {
+        redistributor_write(cpu, *at, size, value);
+    }
+}
+
+template <GicHardware Hardware>
+u64 BasicVgic<Hardware>::read_its(u32 n, u64 offset, u32 size) {
+    return offset < gits_frame_size && is_aligned(offset, size)
+               ? gic_->its(n).read(static_cast<u32>(offset), size)
+               : 0;
+}
+
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::write_its(u32 n, u64 offset, u32 size, u64 value) {
+    if (offset < gits_frame_size && is_aligned(offset, size)) {
+        gic_->its(n).write(static_cast<u32>(offset), size, value);
+    }
+}
+
+template <GicHardware Hardware>
+std::optional<u64> BasicVgic<Hardware>::mmio_read(Cpu& cpu, GuestAddr address, u32 size) {
     const PhysAddr physical = to_phys(address);
-    if (distributor_.range().contains(physical)) {
-        return distributor_read(cpu, static_cast<u32>(physical - distributor_.range().begin), size);
+    const PhysRange distributor = gic_->distributor().range();
+    if (distributor.contains(physical)) {
+        return read_distributor(cpu, static_cast<u32>(physical - distributor.begin), size);
     }
     if (const auto at = find_redistributor(cpu, physical)) {
         return redistributor_read(cpu, *at, size);
     }
-    if (const auto* its = find_its(physical)) {
-        const u64 offset = physical - its->range().begin;
-        return offset < gits_frame_size && is_aligned(offset, size)
-                   ? its->read(static_cast<u32>(offset), size)
-                   : 0;
+    if (const auto n = find_its(physical)) {
+        return read_its(*n, physical - gic_->its(*n).range().begin, size);
     }
     return std::nullopt;
 }
 
-template <class Machine>
-bool BasicVgic<Machine>::mmio_write(Cpu& cpu, GuestAddr address, u32 size, u64 value) {
+template <GicHardware Hardware>
+bool BasicVgic<Hardware>::mmio_write(Cpu& cpu, GuestAddr address, u32 size, u64 value) {
     const PhysAddr physical = to_phys(address);
-    if (distributor_.range().contains(physical)) {
-        distributor_write(cpu, static_cast<u32>(physical - distributor_.range().begin), size,
-                          value);
+    const PhysRange distributor = gic_->distributor().range();
+    if (distributor.contains(physical)) {
+        write_distributor(cpu, static_cast<u32>(physical - distributor.begin), size, value);
         return true;
     }
     if (const auto at = find_redistributor(cpu, physical)) {
         redistributor_write(cpu, *at, size, value);
         return true;
     }
-    if (auto* its = find_its(physical)) {
-        const u64 offset = physical - its->range().begin;
-        if (offset < gits_frame_size && is_aligned(offset, size)) {
-            its->write(static_cast<u32>(offset), size, value);
-        }
+    if (const auto n = find_its(physical)) {
+        write_its(*n, physical - gic_->its(*n).range().begin, size, value);
         return true;
     }
     return false;
 }
 
-template <class Machine>
-u64 BasicVgic<Machine>::distributor_read(Cpu& cpu, u32 offset, u32 size) {
+template <GicHardware Hardware>
+u64 BasicVgic<Hardware>::read_distributor(Cpu& cpu, u32 offset, u32 size) {
     if (detail::is_bank_access(offset, size)) {
         const auto at = InterruptRegisterAt::decode(offset);
         // With affinity routing bank 0 is in the Redistributors.
-        if (at.bank == 0 || at.bank >= distributor_.used_banks()) {
+        if (at.bank == 0 || !distributor_.has_bank(at.bank)) {
             return 0;
         }
         return bank_read(cpu, distributor_.bank(at.bank), true, at, size);
@@ -92,11 +114,11 @@ u64 BasicVgic<Machine>::distributor_read(Cpu& cpu, u32 offset, u32 size) {
     return size == 4 ? distributor_.read32(offset) : size == 8 ? distributor_.read64(offset) : 0;
 }
 
-template <class Machine>
-void BasicVgic<Machine>::distributor_write(Cpu& cpu, u32 offset, u32 size, u64 value) {
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::write_distributor(Cpu& cpu, u32 offset, u32 size, u64 value) {
     if (detail::is_bank_access(offset, size)) {
         const auto at = InterruptRegisterAt::decode(offset);
-        if (at.bank != 0 && at.bank < distributor_.used_banks()) {
+        if (at.bank != 0 && distributor_.has_bank(at.bank)) {
             bank_write(cpu, distributor_.bank(at.bank), true, at, size, static_cast<u32>(value));
         }
         return;
@@ -106,15 +128,15 @@ void BasicVgic<Machine>::distributor_write(Cpu& cpu, u32 offset, u32 size, u64 v
     }
     if (size == 4 && Gicd32{offset} == Gicd32::CTLR) {
         control_write(cpu, static_cast<u32>(value));
-    } else if (size == 4) {
-        distributor_.write32(offset, static_cast<u32>(value));
-    } else if (size == 8) {
-        distributor_.write64(offset, value);
+    } else if (size == 4 || size == 8) {
+        distributor_.write_route(
+            offset, size, value, [this](u32 affinity) { return find_cpu(affinity) != nullptr; },
+            has_all_cpus());
     }
 }
 
-template <class Machine>
-u64 BasicVgic<Machine>::redistributor_read(Cpu& cpu, RedistributorAccess at, u32 size) {
+template <GicHardware Hardware>
+u64 BasicVgic<Hardware>::redistributor_read(Cpu& cpu, RedistributorAccess at, u32 size) {
     if (!is_aligned(at.offset, size)) {
         return 0;
     }
@@ -124,8 +146,11 @@ u64 BasicVgic<Machine>::redistributor_read(Cpu& cpu, RedistributorAccess at, u32
                    : size == 8 ? at.cpu->redistributor_.read64(at.offset)
                                : 0;
         }
-        // Of a CPU that Baton does not use, its affinity at least: kernels walk past it.
-        const u64 typer = Redistributor<Machine>::visible_typer(at.typer, lpi_id_bits_ != 0);
+        // Of another VM's CPU, or one that Baton does not use: what kernels need to walk past it.
+        if (size == 4 && Gicr32{at.offset} == Gicr32::PIDR2) {
+            return gic_pidr2::ArchRev_GICv3;
+        }
+        const u64 typer = Redistributor<Hardware>::visible_typer(at.typer, lpi_id_bits_ != 0);
         const u32 shift = at.offset == static_cast<u32>(Gicr32::TYPER_HIGH) ? 32 : 0;
         return at.offset - shift / 8 == static_cast<u32>(Gicr64::TYPER) && size >= 4
                    ? typer >> shift
@@ -140,9 +165,9 @@ u64 BasicVgic<Machine>::redistributor_read(Cpu& cpu, RedistributorAccess at, u32
                          : bank_read(cpu, at.cpu->redistributor_.bank(), at.cpu == &cpu, reg, size);
 }
 
-template <class Machine>
-void BasicVgic<Machine>::redistributor_write(Cpu& cpu, RedistributorAccess at, u32 size,
-                                             u64 value) {
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::redistributor_write(Cpu& cpu, RedistributorAccess at, u32 size,
+                                              u64 value) {
     if (at.cpu == nullptr || !is_aligned(at.offset, size)) {
         return;
     }
@@ -170,9 +195,9 @@ void BasicVgic<Machine>::redistributor_write(Cpu& cpu, RedistributorAccess at, u
 }
 
 /// @param own the calling CPU's list registers may hold interrupts of this bank
-template <class Machine>
-u32 BasicVgic<Machine>::bank_read(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at,
-                                  u32 size) {
+template <GicHardware Hardware>
+u32 BasicVgic<Hardware>::bank_read(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at,
+                                   u32 size) {
     if (size == 1) {
         return bank.read_priority(at.byte);
     }
@@ -182,9 +207,9 @@ u32 BasicVgic<Machine>::bank_read(Cpu& cpu, Bank& bank, bool own, InterruptRegis
                      own && about_state ? cpu.interface_.held(bank.number()) : HeldInterrupts{});
 }
 
-template <class Machine>
-void BasicVgic<Machine>::bank_write(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at,
-                                    u32 size, u32 value) {
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::bank_write(Cpu& cpu, Bank& bank, bool own, InterruptRegisterAt at,
+                                     u32 size, u32 value) {
     auto& interface = cpu.interface_;
     const auto held = [&] { return own ? interface.held(bank.number()) : HeldInterrupts{}; };
     switch (at.reg) {
@@ -223,8 +248,8 @@ void BasicVgic<Machine>::bank_write(Cpu& cpu, Bank& bank, bool own, InterruptReg
     }
 }
 
-template <class Machine>
-void BasicVgic<Machine>::control_write(Cpu& cpu, u32 value) {
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::control_write(Cpu& cpu, u32 value) {
     const u32 old = distributor_.set_control(value);
     const u32 now = distributor_.control().load(std::memory_order_relaxed);
     if (now == old) {
@@ -236,18 +261,16 @@ void BasicVgic<Machine>::control_write(Cpu& cpu, u32 value) {
     const bool any_off = (old & ~now) != 0;
     std::atomic_thread_fence(std::memory_order_seq_cst); // As in present_sgis.
     bool kick = any_off;
-    for (u32 i = 0; i < cpu_count_; i++) {
-        if (cpus_[i] != nullptr) {
-            cpus_[i]->redistributor_.bank().forward();
-            if (any_off) {
-                cpus_[i]->groups_changed_.store(true, std::memory_order_release);
-            }
-            kick |= cpus_[i]->redistributor_.bank().deliverable() != 0 ||
-                    cpus_[i]->interface_.has_waiting_lpis();
+    for (Cpu* const member : members_) {
+        member->redistributor_.bank().forward();
+        if (any_off) {
+            member->groups_changed_.store(true, std::memory_order_release);
         }
+        kick |= member->redistributor_.bank().deliverable() != 0 ||
+                member->interface_.has_waiting_lpis();
     }
     if (kick) {
-        cpu.interface_.hardware().send_sgi(SgiRequest::to_all_others(kick_sgi).value);
+        kick_others(cpu);
         flush(cpu);
     }
 }

@@ -11,7 +11,7 @@
 namespace baton::arm64::gic {
 
 /// What the GIC's templates are made of on the machine itself. Unit tests bring a model instead.
-struct Machine {
+struct ThisMachine {
     template <class Register32, class Register64 = Register32>
     using Mmio = arm64::Mmio<Register32, Register64>;
     using CpuInterface = gic::CpuInterface;

@@ -5,18 +5,18 @@
 
 namespace baton::arm64::gic {
 
-template <class Machine>
-Its<Machine>* BasicVgic<Machine>::find_its(PhysAddr address) {
-    for (u32 i = 0; i < its_count_ && lpi_id_bits_ != 0; i++) {
-        if (its_[i].range().contains(address)) {
-            return &its_[i];
+template <GicHardware Hardware>
+std::optional<u32> BasicVgic<Hardware>::find_its(PhysAddr address) const {
+    for (u32 i = 0; i < its_count(); i++) {
+        if (gic_->its(i).range().contains(address)) {
+            return i;
         }
     }
-    return nullptr;
+    return std::nullopt;
 }
 
-template <class Machine>
-void BasicVgic<Machine>::lpi_control_write(Cpu& cpu, Cpu& target, u32 value) {
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::lpi_control_write(Cpu& cpu, Cpu& target, u32 value) {
     auto& lpis = target.redistributor_.lpis();
     if (&cpu != &target) {
         has_idle_lpis_.store(true, std::memory_order_relaxed); // It may never have been started.
@@ -27,15 +27,15 @@ void BasicVgic<Machine>::lpi_control_write(Cpu& cpu, Cpu& target, u32 value) {
     }
 }
 
-template <class Machine>
-void BasicVgic<Machine>::hand_over_lpis(Cpu& cpu) {
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::hand_over_lpis(Cpu& cpu) {
     if (cpu.redistributor_.lpis().enabled()) {
         has_idle_lpis_.store(true, std::memory_order_relaxed);
     }
     const auto left = [&]() -> Cpu* {
-        for (u32 i = 0; i < cpu_count_; i++) {
-            if (cpus_[i] != nullptr && cpus_[i] != &cpu && cpus_[i]->interface_.is_on()) {
-                return cpus_[i];
+        for (Cpu* const member : members_) {
+            if (member != &cpu && member->interface_.is_on()) {
+                return member;
             }
         }
         return nullptr;
@@ -54,82 +54,76 @@ void BasicVgic<Machine>::hand_over_lpis(Cpu& cpu) {
     }
 }
 
-template <class Machine>
-void BasicVgic<Machine>::abandon_lpis(Cpu& cpu) {
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::abandon_lpis(Cpu& cpu) {
     if (lpi_id_bits_ == 0) {
         return;
     }
-    for (u32 i = 0; i < cpu_count_; i++) {
-        if (cpus_[i] != nullptr && cpus_[i] != &cpu && cpus_[i]->interface_.is_on()) {
+    for (Cpu* const member : members_) {
+        if (member != &cpu && member->interface_.is_on()) {
             return;
         }
     }
     for (u32 i = 0; i < its_count_; i++) {
-        its_[i].turn_off();
+        gic_->its(i).turn_off();
     }
-    for (u32 i = 0; i < cpu_count_; i++) {
-        if (cpus_[i] != nullptr && cpus_[i]->redistributor_.lpis().enabled()) {
-            (void)note_stuck_lpis(*cpus_[i], cpus_[i]->redistributor_.lpis().turn_off_at_once());
+    for (Cpu* const member : members_) {
+        auto& lpis = member->redistributor_.lpis();
+        if (lpis.enabled()) {
+            (void)note_stuck_lpis(*member, lpis.turn_off_at_once());
         }
     }
 }
 
-template <class Machine>
-void BasicVgic<Machine>::break_locks() {
+template <GicHardware Hardware>
+void BasicVgic<Hardware>::break_locks() {
     if (!has_lost_cpu_) {
         return;
     }
     has_lost_cpu_ = false;
     distributor_.break_locks();
     for (u32 i = 0; i < its_count_; i++) {
-        its_[i].break_lock();
+        gic_->its(i).break_lock();
     }
-    for (u32 i = 0; i < cpu_count_; i++) {
-        if (cpus_[i] != nullptr) {
-            cpus_[i]->redistributor_.break_locks();
-        }
+    for (Cpu* const member : members_) {
+        member->redistributor_.break_locks();
     }
 }
 
-template <class Machine>
-bool BasicVgic<Machine>::reset_its() {
+template <GicHardware Hardware>
+bool BasicVgic<Hardware>::reset_its() {
     bool done = true;
     for (u32 i = 0; i < its_count_; i++) {
-        done = its_[i].reset() && done;
+        done = gic_->its(i).reset() && done;
     }
     return done;
 }
 
-template <class Machine>
-bool BasicVgic<Machine>::disable_lpis_of_others() {
+template <GicHardware Hardware>
+bool BasicVgic<Hardware>::disable_lpis_of_others() {
     if (!has_idle_lpis_.exchange(false, std::memory_order_relaxed)) {
         return true;
     }
     bool done = true;
-    for (u32 i = 0; i < cpu_count_; i++) {
-        if (cpus_[i] != nullptr) {
-            done = reset_lpis(*cpus_[i]) && done;
-        }
+    for (Cpu* const member : members_) {
+        done = reset_lpis(*member) && done;
     }
     return done;
 }
 
-template <class Machine>
+template <GicHardware Hardware>
 template <class F>
-void BasicVgic<Machine>::give_up_stuck_lpis(F f) {
+void BasicVgic<Hardware>::give_up_stuck_lpis(F f) {
     if (!has_stuck_lpis_.load(std::memory_order_relaxed)) {
         return;
     }
     lpi_id_bits_ = 0;
     distributor_.offer_lpis(false);
-    for (u32 i = 0; i < cpu_count_; i++) {
-        if (cpus_[i] == nullptr) {
-            continue;
-        }
-        auto& redistributor = cpus_[i]->redistributor_;
+    for (Cpu* const member : members_) {
+        auto& redistributor = member->redistributor_;
         redistributor.withdraw_lpis();
         if (redistributor.lpis().are_stuck()) {
-            f(CpuId{i}, redistributor.lpis().tables());
+            f(member->id_, redistributor.lpis().tables());
         }
     }
 }

@@ -3,8 +3,9 @@
 
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/gicr.hpp"
-#include "arch/arm64/gic/interrupt_bank.hpp"
-#include "arch/arm64/gic/lpis.hpp"
+#include "arch/arm64/gic/hardware.hpp"
+#include "arch/arm64/vgic/interrupt_bank.hpp"
+#include "arch/arm64/vgic/lpis.hpp"
 #include "hyp/address.hpp"
 #include "hyp/result.hpp"
 
@@ -12,11 +13,11 @@ namespace baton::arm64::gic {
 
 /// One CPU's Redistributor: its SGIs, PPIs, LPIs and power state. The guest sees GICR_WAKER as
 /// software keeps it: the physical one stays awake as long as Baton owns the CPU.
-template <class Machine>
+template <GicHardware Hardware>
 class Redistributor {
   public:
-    using Bank = InterruptBank<Machine>;
-    using Frame = typename Machine::template Mmio<Gicr32, Gicr64>;
+    using Bank = InterruptBank<Hardware>;
+    using Frame = typename Hardware::template Mmio<Gicr32, Gicr64>;
 
     /// @param own Baton's own SGI and PPIs, hidden from the guest
     /// @param lpi_id_bits 0: the guest has no LPIs
@@ -24,8 +25,11 @@ class Redistributor {
                 u32 lpi_id_bits = 0) {
         frame_ = Frame{frame};
         // The kick's number is the guest's all the same: its SGIs have no physical counterpart.
-        bank_.init(typename Bank::Registers{frame + gicr_sgi_base}, 0, ~own | sgi_bits,
-                   priority_mask, control);
+        guest_ = ~own | sgi_bits;
+        priority_mask_ = priority_mask;
+        control_ = &control;
+        physical_bank_.init(frame + gicr_sgi_base, 0);
+        bank_.init(physical_bank_, guest_, priority_mask, control); // others may look at it
         offers_lpis_ = lpi_id_bits != 0;
         lpis_.attach(frame, lpi_id_bits, priority_mask);
     }
@@ -43,12 +47,13 @@ class Redistributor {
         if (!lpis_.bring_up()) {
             return std::unexpected(Error::unsupported);
         }
-        bank_.begin_bring_up();
+        physical_bank_.begin_bring_up();
         if (!writes_done()) {
             return std::unexpected(Error::timed_out);
         }
-        priority_bits_ = bank_.probe_priority_bits();
-        bank_.finish_bring_up(enabled);
+        priority_bits_ = physical_bank_.probe_priority_bits();
+        physical_bank_.finish_bring_up(enabled);
+        bank_.init(physical_bank_, guest_, priority_mask_, *control_);
         forget_waker();
         return {};
     }
@@ -69,7 +74,7 @@ class Redistributor {
     /// As `bring_up` found it, with no interrupt enabled. On the CPU itself, when its interface
     /// signals nothing any more.
     void give_back() {
-        bank_.give_back();
+        physical_bank_.give_back();
         (void)writes_done();
         frame_.write(Gicr32::CTLR, control_at_entry_ & ~gicr_ctlr::EnableLPIs);
     }
@@ -78,7 +83,7 @@ class Redistributor {
     void sleep_again() {
         if ((waker_at_entry_ & gicr_waker::ProcessorSleep) != 0) {
             frame_.write(Gicr32::WAKER, frame_.read(Gicr32::WAKER) | gicr_waker::ProcessorSleep);
-            (void)Machine::poll(
+            (void)Hardware::poll(
                 [this] { return (frame_.read(Gicr32::WAKER) & gicr_waker::ChildrenAsleep) != 0; });
         }
     }
@@ -87,7 +92,7 @@ class Redistributor {
     void take_part_in_1_of_n(bool yes) { lpis_.refuse_1_of_n(!yes); }
 
     Bank& bank() { return bank_; }
-    Lpis<Machine>& lpis() { return lpis_; }
+    Lpis<Hardware>& lpis() { return lpis_; }
     /// The guest has none from now on.
     void withdraw_lpis() {
         offers_lpis_ = false;
@@ -157,7 +162,7 @@ class Redistributor {
     }
 
     bool writes_done() {
-        return Machine::poll([this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
+        return Hardware::poll([this] { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::RWP) == 0; });
     }
     /// GICR_WAKER is the firmware's in a system with two security states: then it reads as zero,
     /// which is awake. ProcessorSleep may change only while ChildrenAsleep says the same (12.11).
@@ -167,7 +172,7 @@ class Redistributor {
             return true;
         }
         frame_.write(Gicr32::WAKER, waker & ~gicr_waker::ProcessorSleep);
-        return Machine::poll(
+        return Hardware::poll(
             [this] { return (frame_.read(Gicr32::WAKER) & gicr_waker::ChildrenAsleep) == 0; });
     }
     void forget_waker() { waker_.store(waker_at_entry_ & asleep_, std::memory_order_relaxed); }
@@ -175,8 +180,12 @@ class Redistributor {
     Frame frame_{};
     u32 control_at_entry_ = 0;
     u32 waker_at_entry_ = 0;
+    u32 guest_ = 0;
+    u8 priority_mask_ = 0;
+    const std::atomic<u32>* control_ = nullptr;
+    PhysicalBank<Hardware> physical_bank_;
     Bank bank_;
-    Lpis<Machine> lpis_;
+    Lpis<Hardware> lpis_;
     bool offers_lpis_ = false;
     u8 priority_bits_ = 0xff;
     std::atomic<u32> waker_{asleep_};

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/interrupt_bank.hpp"
+#include "arch/arm64/gic/hardware.hpp"
 #include "arch/arm64/gic/intid.hpp"
-#include "arch/arm64/gic/list_registers.hpp"
-#include "arch/arm64/gic/lpi_set.hpp"
 #include "arch/arm64/gic/maintenance.hpp"
 #include "arch/arm64/gic/priority.hpp"
-#include "arch/arm64/gic/set_aside.hpp"
+#include "arch/arm64/vgic/interrupt_bank.hpp"
+#include "arch/arm64/vgic/list_registers.hpp"
+#include "arch/arm64/vgic/lpi_set.hpp"
+#include "arch/arm64/vgic/set_aside.hpp"
 
 namespace baton::arm64::gic {
 
@@ -26,16 +27,16 @@ namespace baton::arm64::gic {
 /// not withdrawn when its line drops, nor does another edge merge with it; and pending interrupts
 /// of a group that ICC_IGRPENn_EL1 disables keep their list registers from the other group's of the
 /// same or a lower priority.
-template <class Machine>
+template <GicHardware Hardware>
 class VirtualInterface {
   public:
-    using Bank = InterruptBank<Machine>;
-    using Hardware = typename Machine::CpuInterface;
+    using Bank = InterruptBank<Hardware>;
+    using Interface = typename Hardware::CpuInterface;
 
     constexpr VirtualInterface() = default;
-    explicit constexpr VirtualInterface(Hardware hardware) : list_{hardware} {}
+    explicit constexpr VirtualInterface(Interface hardware) : list_{hardware} {}
 
-    Hardware& hardware() { return list_.hardware(); }
+    Interface& hardware() { return list_.hardware(); }
 
     /// Once, when the CPU comes up, before it is turned on.
     /// @param priority_bits the implemented bits of a physical priority
@@ -145,7 +146,7 @@ class VirtualInterface {
     /// The guest's write to ICC_DIR_EL1, which traps while interrupts are set aside.
     template <class Banks>
     void deactivate(u32 intid, const Banks& banks) {
-        if (intid >= first_special_intid || !hardware().has_split_eoi()) {
+        if (!banks.has(intid) || !hardware().has_split_eoi()) {
             return;
         }
         const HeldInterrupts in = held(bank_of(intid));
@@ -226,9 +227,9 @@ class VirtualInterface {
     static bool is_last(u32 free) { return (free & (free - 1)) == 0; }
 
     static u32 highest(u32 sgis, const Bank& bank) {
-        u32 highest = ListRegisters<Machine>::first(sgis);
+        u32 highest = ListRegisters<Hardware>::first(sgis);
         for (sgis &= sgis - 1; sgis != 0; sgis &= sgis - 1) {
-            const u32 sgi = ListRegisters<Machine>::first(sgis);
+            const u32 sgi = ListRegisters<Hardware>::first(sgis);
             highest = bank.priority(sgi) < bank.priority(highest) ? sgi : highest;
         }
         return highest;
@@ -348,7 +349,7 @@ class VirtualInterface {
     void give_back(ListRegister value, bool latched, const Banks& banks) {
         pend_again(value, latched, banks);
         if (value.is_hardware()) {
-            Machine::complete_device_writes();
+            Hardware::complete_device_writes();
             hardware().deactivate(value.intid());
         }
     }
@@ -455,7 +456,7 @@ class VirtualInterface {
         hardware().turn_on_virtual(maintenance);
     }
 
-    ListRegisters<Machine> list_{};
+    ListRegisters<Hardware> list_{};
     SetAside set_aside_{};
     Maintenance maintenance_{};
     u8 mask_ = mask_guest;
