@@ -17,6 +17,8 @@ namespace baton::arm64::gic {
 template <GicHardware Hardware>
 class PhysicalBank {
   public:
+    using Registers = typename Hardware::template Mmio<InterruptRegister>;
+
     /// Of priorities, four each.
     static constexpr u32 words = 8;
 
@@ -26,6 +28,7 @@ class PhysicalBank {
         number_ = number;
     }
     u32 number() const { return number_; }
+    Registers registers() const { return registers_; }
 
     /// Brings the registers from whatever state to one with nothing enabled but `own`. The frame's
     /// RWP is to be awaited between the two halves.
@@ -143,7 +146,6 @@ class PhysicalBank {
     }
 
   private:
-    using Registers = typename Hardware::template Mmio<InterruptRegister>;
     using Lock = typename Hardware::Lock;
     using Guard = typename Lock::Guard;
 

@@ -162,16 +162,14 @@ class BasicVgic {
     /// if some that take no part have LPIs or SGIs. False: the Distributor still has a write
     /// pending.
     bool gather(Cpu& boot) {
-        break_locks();
         forget_sgis();
         bool done = reset_its() && reset_spis();
         done = disable_lpis_of_others() && done;
         route_spis(boot);
         return done;
     }
-    /// Before the others: those that a lost CPU may hold.
-    void break_locks();
-    /// Every ITS off, at rest and without tables. False: one does not come to rest.
+    /// Before the others: opens the locks that a lost CPU may hold, and every ITS off, at rest and
+    /// without tables. False: one does not come to rest.
     bool reset_its();
     /// When all have drained, on the boot CPU: if LPIs stay on anywhere, no guest gets any from now
     /// on, and f(CpuId, Lpis::Tables) is called for each CPU whose tables stay in use.
@@ -274,6 +272,8 @@ class BasicVgic {
     void lpi_control_write(Cpu& cpu, Cpu& target, u32 value);
     /// While no CPU of the guest writes to them, or with one that does.
     bool reset_lpis(Cpu& cpu) { return note_stuck_lpis(cpu, cpu.redistributor_.lpis().reset()); }
+    /// Those that a lost CPU may hold, if there is one.
+    void break_locks();
     bool note_stuck_lpis(Cpu& cpu, bool off) {
         if (!off) {
             has_stuck_lpis_.store(true, std::memory_order_relaxed);

@@ -92,6 +92,7 @@ void BasicVgic<Hardware>::break_locks() {
 
 template <GicHardware Hardware>
 bool BasicVgic<Hardware>::reset_its() {
+    break_locks();
     bool done = true;
     for (u32 i = 0; i < its_count_; i++) {
         done = gic_->its(i).reset() && done;

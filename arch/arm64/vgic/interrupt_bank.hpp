@@ -37,10 +37,14 @@ class InterruptBank {
     void init(PhysicalBank<Hardware>& physical, u32 guest, u8 priority_mask,
               const std::atomic<u32>& control) {
         physical_ = &physical;
+        registers_ = physical.registers();
         number_ = physical.number();
+        software_ = number_ == 0 ? sgi_bits & guest : 0;
+        hardware_ = guest & ~software_;
         guest_ = guest;
         priority_mask_ = priority_mask;
         control_ = &control;
+        group1_at_boot_ = physical.group1_at_boot() & guest;
         edges_at_boot_ = (physical.edges_at_boot() & ~software()) | software();
         has_priorities_ = true;
         forget();
@@ -54,12 +58,11 @@ class InterruptBank {
         enabled_.store(0, std::memory_order_relaxed);
         write_if_any(InterruptRegister::ICENABLER, hardware());
     }
-    void finish_reset() {
+    [[gnu::always_inline]] void finish_reset() {
         if (is_configured_) {
-            physical_->restore_edges(hardware());
-            is_configured_ = lost_writer_;
+            forget_configuration();
         }
-        clear_physical_state(hardware());
+        clear_physical_state();
         forget();
     }
     /// The same while other CPUs may be writing to it.
@@ -237,8 +240,8 @@ class InterruptBank {
     using Lock = typename Hardware::Lock;
     using Guard = typename Lock::Guard;
 
-    u32 software() const { return number_ == 0 ? sgi_bits & guest_ : 0; }
-    u32 hardware() const { return guest_ & ~software(); }
+    u32 software() const { return software_; }
+    u32 hardware() const { return hardware_; }
     u32 enabled() const { return enabled_.load(std::memory_order_relaxed); }
     u32 group1() const { return group1_.load(std::memory_order_relaxed); }
     /// Those whose group the Distributor forwards.
@@ -262,24 +265,35 @@ class InterruptBank {
         Hardware::publish();
         write(InterruptRegister::ISPENDR, bits);
     }
-    void clear_physical_state(u32 bits) {
-        write_if_any(InterruptRegister::ICACTIVER, bits);
-        write_if_any(InterruptRegister::ICPENDR, bits);
+    void clear_physical_state() {
+        const auto registers = registers_; // the compiler keeps no member over a write
+        const u64 word = u64{number_} * 4;
+        const u32 bits = hardware();
+        registers.write(InterruptRegister::ICACTIVER, bits, word);
+        registers.write(InterruptRegister::ICPENDR, bits, word);
     }
     /// What is kept here, as after a cold boot.
     void forget() {
         enabled_.store(0, std::memory_order_relaxed);
-        group1_.store(physical_->group1_at_boot() & guest_, std::memory_order_relaxed);
+        group1_.store(group1_at_boot_, std::memory_order_relaxed);
         edge_.store(edges_at_boot_, std::memory_order_relaxed);
         latched_.store(0, std::memory_order_relaxed);
         forget_sgis();
         if (has_priorities_) {
-            has_priorities_ = false;
-            for (u32 word = 0; word < words; word++) {
-                priorities_[word].store(physical_->priorities_at_boot(word) & implemented() &
-                                            bytes_of(guest_, word),
-                                        std::memory_order_relaxed);
-            }
+            forget_priorities();
+        }
+    }
+    // Not inlined: few banks need it, and all pay for the registers that it takes.
+    [[gnu::noinline]] void forget_configuration() {
+        physical_->restore_edges(hardware());
+        is_configured_ = lost_writer_;
+    }
+    [[gnu::noinline]] void forget_priorities() {
+        has_priorities_ = false;
+        for (u32 word = 0; word < words; word++) {
+            priorities_[word].store(physical_->priorities_at_boot(word) & implemented() &
+                                        bytes_of(guest_, word),
+                                    std::memory_order_relaxed);
         }
     }
 
@@ -302,7 +316,7 @@ class InterruptBank {
         return ((four * 0x0020'4081) & 0x0101'0101) * 0xff;
     }
 
-    void write(InterruptRegister reg, u32 value) { physical_->write(reg, value); }
+    void write(InterruptRegister reg, u32 value) { registers_.write(reg, value, u64{number_} * 4); }
     void write_if_any(InterruptRegister reg, u32 value) {
         if (value != 0) {
             write(reg, value);
@@ -310,10 +324,13 @@ class InterruptBank {
     }
 
     PhysicalBank<Hardware>* physical_ = nullptr;
+    typename PhysicalBank<Hardware>::Registers registers_{};
     const std::atomic<u32>* control_ = nullptr;
     u32 number_ = 0;
     u32 guest_ = 0;
+    u32 software_ = 0, hardware_ = 0; ///< of `guest_`: SGIs, and those of the physical registers
     u32 edges_at_boot_ = 0;
+    u32 group1_at_boot_ = 0;
     u8 priority_mask_ = 0xff;
     /// Orders changes of the guest's configuration with the physical writes that follow from them.
     Lock lock_;

@@ -25,7 +25,7 @@ class VirtualDistributor {
         spis_ = spis;
         for (u32 n = 1; n < bank_count; n++) {
             if (spis_[n] != 0) {
-                used_ |= u32{1} << n;
+                banks_end_ = n + 1;
                 bank(n).init(physical.bank(n), spis_[n], priority_mask, control_);
             }
         }
@@ -67,7 +67,7 @@ class VirtualDistributor {
     }
 
     const SpiSet& spis() const { return spis_; }
-    bool has_bank(u32 n) const { return n < bank_count && (used_ >> n & 1) != 0; }
+    bool has_bank(u32 n) const { return n < bank_count && spis_[n] != 0; }
     /// @param n of a bank that it has
     Bank& bank(u32 n) { return banks_[n - 1]; }
     void offer_lpis(bool offered) { offers_lpis_ = offered; }
@@ -139,9 +139,12 @@ class VirtualDistributor {
     using Guard = typename Lock::Guard;
 
     template <class F>
-    void for_each_bank(F f) const {
-        for (u32 used = used_; used != 0; used &= used - 1) {
-            f(static_cast<u32>(std::countr_zero(used)));
+    [[gnu::always_inline]] void for_each_bank(F f) const {
+        const u32 end = banks_end_;
+        for (u32 n = 1; n < end; n++) {
+            if (spis_[n] != 0) {
+                f(n);
+            }
         }
     }
     u32 visible_typer() const {
@@ -172,7 +175,7 @@ class VirtualDistributor {
 
     Distributor<Hardware>* physical_ = nullptr;
     SpiSet spis_{};
-    u32 used_ = 0; ///< banks with an SPI of the VM
+    u32 banks_end_ = 1; ///< one above the last bank with an SPI of the VM
     bool offers_lpis_ = false;
     std::atomic<u32> control_{0};
     std::array<Bank, bank_count - 1> banks_{};
