@@ -103,9 +103,11 @@ class Distributor {
     /// @param spis of bank n
     /// @param cpu its packed affinity
     void route(u32 n, u32 spis, u32 cpu) {
+        const Frame frame = frame_; // the compiler keeps no member over a write
+        const u64 target = router_affinity(cpu);
         for (; spis != 0; spis &= spis - 1) {
             const u32 intid = n * 32 + static_cast<u32>(std::countr_zero(spis));
-            frame_.write(Gicd64::IROUTER, router_affinity(cpu), u64{intid} * 8);
+            frame.write(Gicd64::IROUTER, target, u64{intid} * 8);
         }
     }
 

@@ -46,6 +46,10 @@ class InterruptBank {
         control_ = &control;
         group1_at_boot_ = physical.group1_at_boot() & guest;
         edges_at_boot_ = (physical.edges_at_boot() & ~software()) | software();
+        for (u32 word = 0; word < words; word++) {
+            priorities_at_boot_[word] =
+                physical.priorities_at_boot(word) & implemented() & bytes_of(guest, word);
+        }
         has_priorities_ = true;
         forget();
         physical_priorities_.fill(unknown);
@@ -291,9 +295,7 @@ class InterruptBank {
     [[gnu::noinline]] void forget_priorities() {
         has_priorities_ = false;
         for (u32 word = 0; word < words; word++) {
-            priorities_[word].store(physical_->priorities_at_boot(word) & implemented() &
-                                        bytes_of(guest_, word),
-                                    std::memory_order_relaxed);
+            priorities_[word].store(priorities_at_boot_[word], std::memory_order_relaxed);
         }
     }
 
@@ -331,6 +333,7 @@ class InterruptBank {
     u32 software_ = 0, hardware_ = 0; ///< of `guest_`: SGIs, and those of the physical registers
     u32 edges_at_boot_ = 0;
     u32 group1_at_boot_ = 0;
+    std::array<u32, words> priorities_at_boot_{};
     u8 priority_mask_ = 0xff;
     /// Orders changes of the guest's configuration with the physical writes that follow from them.
     Lock lock_;
