@@ -14,6 +14,8 @@
 //         runs its take_down steps                   is idle_dead
 //         opens the gate, enters the kernel
 //
+// With Then::stop it parks instead. A start is the same with no APs, by a CPU that was parked.
+//
 // In the serial walk the boot CPU tells one AP after another and waits for each.
 
 #include "hyp/arch.hpp"
@@ -22,22 +24,25 @@
 
 namespace baton {
 
-Next Lifecycle::exec() {
+Next Lifecycle::exec(Then then) {
     Vcpu& self = me();
-    const u64 epoch = own_epoch();
-    const u64 handover = epoch + 1;
     const u64 began = arch::now();
-    if (gate_.close(epoch) != Gate::Passage::granted) {
+    if (gate_.close(own_epoch()) != Gate::Passage::granted) {
         return join(); // another CPU was first: this one is an AP of its handover
     }
-    lost_.clear();
-    phases_.start(self.id, gate_.load().count, began);
-    self.trace.start(handover, began, steps_.size());
-    lead(self, handover);
-    return Next::enter;
+    return lead(self, began, then);
 }
 
-void Lifecycle::lead(Vcpu& self, u64 handover) {
+/// Called behind the closed gate.
+/// @param began ticks
+Next Lifecycle::lead(Vcpu& self, u64 began, Then then) {
+    const Gate::Value gate = gate_.load();
+    const u64 handover = gate.epoch;
+    lost_.clear();
+    then_ = then;
+    phases_.start(self.id, gate.count, began);
+    self.trace.start(handover, began, steps_.size());
+
     // Phase 1, drain: every CPU out of the guest, all at once.
     tell_aps(handover, Stage::drain);
     reach(phases_.kicked);
@@ -61,8 +66,11 @@ void Lifecycle::lead(Vcpu& self, u64 handover) {
     reach(phases_.taken_down);
 
     // Relaxed: the gate's release follows, and no other CPU changes the word of a boot CPU.
-    self.standing.store({.epoch = handover, .state = State::online}, std::memory_order_relaxed);
-    gate_.open(handover);
+    const bool enters = then == Then::enter;
+    self.standing.store({.epoch = handover, .state = enters ? State::online : State::idle_dead},
+                        std::memory_order_relaxed);
+    gate_.open(handover, enters ? 1 : 0);
+    return enters ? Next::enter : Next::park;
 }
 
 void Lifecycle::follow(Vcpu& self, u64 handover) {

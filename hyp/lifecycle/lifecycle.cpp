@@ -13,16 +13,18 @@ constexpr u64 poll_us = 50;
 
 } // namespace
 
-Lifecycle::Lifecycle(std::span<const Step> steps, std::span<Vcpu> vcpus, VcpuId first,
-                     Config config)
+Lifecycle::Lifecycle(std::span<const Step> steps, std::span<Vcpu> vcpus,
+                     std::optional<VcpuId> first, Config config)
     : steps_{steps}, vcpus_{vcpus}, fallback_{config.serial ? nullptr : first_unsafe(steps)},
       serial_{config.serial || fallback_ != nullptr},
       deadline_{arch::frequency() * config.deadline_ms / 1000},
       patience_{arch::frequency() * patience_ms / 1000 + deadline_ * vcpus.size()},
-      poll_{arch::frequency() * poll_us / 1'000'000} {
-    // Relaxed: no other CPU knows of the engine yet.
-    vcpus_[index(first)].standing.store({.epoch = 0, .state = State::online},
-                                        std::memory_order_relaxed);
+      poll_{arch::frequency() * poll_us / 1'000'000}, gate_{first ? u16{1} : u16{0}} {
+    if (first) {
+        // Relaxed: no other CPU knows of the engine yet.
+        vcpus_[index(*first)].standing.store({.epoch = 0, .state = State::online},
+                                             std::memory_order_relaxed);
+    }
 }
 
 std::optional<VcpuId> Lifecycle::unsettled() const {
@@ -37,11 +39,15 @@ std::optional<VcpuId> Lifecycle::unsettled() const {
     return std::nullopt;
 }
 
-Result<std::span<const VcpuId>> Lifecycle::settle() {
-    const u64 epoch = own_epoch();
+Result<std::span<const VcpuId>> Lifecycle::settle(const Lifecycle& of_caller) {
+    const u64 epoch = gate_.load().epoch;
     given_up_.clear();
     bool wanted = false;
-    const auto settled = [&] { return (wanted = handover_wanted()) || !unsettled(); };
+    const auto is_wanted = [&] {
+        const Gate::Value gate = gate_.load();
+        return gate.handover || gate.epoch != epoch || of_caller.handover_wanted();
+    };
+    const auto settled = [&] { return (wanted = is_wanted()) || !unsettled(); };
     if (!wait_until(settled, in(deadline_), poll_)) {
         for (Vcpu& cpu : vcpus_) {
             give_up(cpu, epoch);

@@ -16,6 +16,8 @@ namespace baton {
 ///      │  └────────────┘ (handover)                         ▼
 ///      └──────────────────────────────────────────────── teardown
 ///
+///     idle_dead, or claimed by a CPU that an earlier handover lost ──▶ claimed ──▶ online: the
+///     CPU itself, when it starts a VM that is off. online ──▶ idle_dead: it stops the VM.
 ///     claimed, on_pending, online ──▶ lost: the boot CPU, at the deadline.
 ///     teardown, or online and past the gate ──▶ lost: a CPU of a later kernel that needs what
 ///     this one still holds (Lifecycle::settle), at the deadline. There is no way back from `lost`.

@@ -172,7 +172,7 @@ TEST_CASE("the next handover does not wait for APs that are still being taken do
     CHECK(vm.lifecycle.report()->cpus == 2);
     CHECK(vm.state(3) == State::teardown);
 
-    vm.resume(CpuId{3});
+    vm.resume(3);
     vm.rest();
     CHECK(vm.state(3) == State::idle_dead);
     CHECK_FALSE(vm.lifecycle.unsettled());

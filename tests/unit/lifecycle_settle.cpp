@@ -49,7 +49,7 @@ struct Unsettled : TestVm {
 TEST_CASE("settle waits until the last kernel's CPUs are idle_dead") {
     Unsettled vm;
     vm.post(0, [&] { return vm.settle(); });
-    vm.resume(CpuId{3});
+    vm.resume(3);
     vm.rest();
     CHECK(vm.given_up == Cpus{});
     CHECK(vm.state(3) == State::idle_dead);
@@ -70,14 +70,14 @@ TEST_CASE("settle gives up at the deadline, and who is given up stays lost") {
 
     SUBCASE("when it never comes back") {}
     SUBCASE("when it goes on") {
-        vm.resume(CpuId{3});
+        vm.resume(3);
         vm.rest();
     }
     SUBCASE("when it goes on during the next handover but one") {
         vm.cpu_on(0, 1);
         vm.exec(1);
         vm.cpu_on(1, 0);
-        vm.before_gather = [&] { vm.resume(CpuId{3}); };
+        vm.before_gather = [&] { vm.resume(3); };
         vm.exec(0);
         vm.before_gather = nullptr;
     }
@@ -120,7 +120,7 @@ TEST_CASE("a CPU that leaves this kernel by CPU_OFF is not waited for, and not g
     CHECK(vm.state(1) == State::teardown);
     SUBCASE("beside one that hangs") {}
     SUBCASE("alone") {
-        vm.resume(CpuId{3});
+        vm.resume(3);
         vm.rest();
         const u64 before = vm.now();
         vm.on(0, [&] { return vm.settle(); });
@@ -128,7 +128,7 @@ TEST_CASE("a CPU that leaves this kernel by CPU_OFF is not waited for, and not g
     }
     vm.on(0, [&] { return vm.settle(); });
     CHECK(vm.state(1) == State::teardown);
-    vm.resume(CpuId{1});
+    vm.resume(1);
     vm.rest();
     CHECK(vm.state(1) == State::idle_dead);
     CHECK(vm.cpu_on(0, 1) == CpuOn::success);
