@@ -5,18 +5,18 @@
 //         boot CPU                                   every AP, for itself
 //
 //         exec: closes the gate
-//     1   tells the APs ─────────── kick ──────────▶ leaves the guest
+//     1   commands the APs ──────── kick ──────────▶ leaves the guest
 //         runs its drain steps                       runs its drain steps
 //         waits at the barrier ◀─── the last kicks ─ is in teardown: arrives
 //     2   fences lost APs
 //         runs the gather steps
-//     3   tells the APs ─────────── kick ──────────▶ runs its take_down steps
+//     3   commands the APs ──────── kick ──────────▶ runs its take_down steps
 //         runs its take_down steps                   is idle_dead
 //         opens the gate, enters the kernel
 //
 // With Then::stop it parks instead. A start is the same with no APs, by a CPU that was parked.
 //
-// In the serial walk the boot CPU tells one AP after another and waits for each.
+// In the serial walk the boot CPU commands one AP after another and waits for each.
 
 #include "hyp/arch.hpp"
 #include "hyp/lifecycle/lifecycle.hpp"
@@ -44,7 +44,7 @@ Next Lifecycle::lead(Vcpu& self, u64 began, Then then) {
     self.trace.start(handover, began, steps_.size());
 
     // Phase 1, drain: every CPU out of the guest, all at once.
-    tell_aps(handover, Stage::drain);
+    command_aps(handover, Stage::drain);
     reach(phases_.kicked);
     run(self, Stage::drain);
     await_aps(self, handover, Stage::drain);
@@ -60,7 +60,7 @@ Next Lifecycle::lead(Vcpu& self, u64 began, Then then) {
     reach(phases_.switched);
 
     // Phase 3, take down: every CPU for itself. The next kernel does not wait for the APs.
-    tell_aps(handover, Stage::take_down);
+    command_aps(handover, Stage::take_down);
     run(self, Stage::take_down);
     await_aps(self, handover, Stage::take_down);
     reach(phases_.taken_down);
@@ -77,9 +77,9 @@ void Lifecycle::follow(Vcpu& self, u64 handover) {
     self.trace.start(handover, arch::now(), steps_.size());
 
     // Phase 1, drain.
-    await_order(self, handover, Stage::drain);
+    await_command(self, handover, Stage::drain);
     run(self, Stage::drain);
-    if (!leave_guest(self)) {
+    if (!become_teardown(self)) {
         return; // lost: the boot CPU has gone on without this CPU, and so must everyone
     }
     self.trace.arrived.set(arch::now());
@@ -91,7 +91,7 @@ void Lifecycle::follow(Vcpu& self, u64 handover) {
     // Phase 2 is the boot CPU's.
 
     // Phase 3, take down.
-    await_order(self, handover, Stage::take_down);
+    await_command(self, handover, Stage::take_down);
     run(self, Stage::take_down);
     self.trace.dead.set(arch::now());
     marks::arrival_sent();

@@ -159,16 +159,16 @@ class Lifecycle {
 
     /// Called by an online CPU before it reuses what the last kernel ran on (its slot, its stage-2
     /// root), by one at a time: waits until each CPU that left it is idle_dead, since phase 3 may
-    /// overlap the next kernel. One that is not at the deadline is given up: it is lost from now
-    /// on, but may go on with its steps at any time, so what it still holds of the last kernel is
-    /// never used again. CPUs that were lost before are not waited for.
+    /// overlap the next kernel. One that is not at the deadline is lost from now on, but may go on
+    /// with its steps at any time, so what it still holds of the last kernel is never used again.
+    /// CPUs that were lost before are not waited for.
     /// @param of_caller the engine of another VM, if the calling CPU is of that one
-    /// @return those given up, valid until the next call. busy: a handover has begun, of this VM or
+    /// @return those lost, valid until the next call. busy: a handover has begun, of this VM or
     ///         the caller's, which calls `join` then
-    Result<std::span<const VcpuId>> settle(const Lifecycle& of_caller);
-    Result<std::span<const VcpuId>> settle() { return settle(*this); }
+    Result<std::span<const VcpuId>> quiesce(const Lifecycle& of_caller);
+    Result<std::span<const VcpuId>> quiesce() { return quiesce(*this); }
     /// The first CPU that is still on its way out of an earlier kernel.
-    std::optional<VcpuId> unsettled() const;
+    std::optional<VcpuId> straggler() const;
 
     /// The last handover whose third phase has begun. A CPU that was parked all along takes no part
     /// in it; what others left on it for the kernel before, it drops when this number grows.
@@ -201,7 +201,7 @@ class Lifecycle {
     const Vcpu& boot_vcpu() const { return vcpus_[index(boot_cpu())]; }
 
     CpuOn claim(Vcpu& cpu, u64 epoch);
-    void give_up(Vcpu& cpu, u64 epoch);
+    void lose_straggler(Vcpu& cpu, u64 epoch);
     void add(Report& report, const Vcpu& cpu) const;
 
     // handover.cpp: the three phases.
@@ -212,13 +212,13 @@ class Lifecycle {
     void reach(Stamp& milestone);
 
     // rendezvous.cpp: the boot CPU's side, then an AP's.
-    void tell_aps(u64 handover, Stage stage);
+    void command_aps(u64 handover, Stage stage);
     void await_aps(Vcpu& self, u64 handover, Stage stage);
     void await_ap(Vcpu& ap, u64 handover, Stage stage);
-    void mark_lost(Vcpu& ap, u64 handover);
+    void lose_ap(Vcpu& ap, u64 handover);
     void await_writes();
-    void await_order(Vcpu& self, u64 handover, Stage stage);
-    bool leave_guest(Vcpu& self);
+    void await_command(Vcpu& self, u64 handover, Stage stage);
+    bool become_teardown(Vcpu& self);
     void become_idle_dead(Vcpu& self);
 
     /// Sleeps until `condition`, which each kick and each `poll` ticks make it look at again.
@@ -241,20 +241,20 @@ class Lifecycle {
     const std::span<Vcpu> vcpus_;
     const Step* const fallback_; ///< the row that forbids the parallel walk, where that is wanted
     const bool serial_;
-    const u64 deadline_; ///< ticks: for an AP to leave the guest, for a CPU on its way down
-    const u64 patience_; ///< ticks: of an AP with its boot CPU, beyond every sum of deadlines
-    const u64 poll_;     ///< ticks between two looks at what no kick announces
+    const u64 deadline_;     ///< ticks: for an AP to leave the guest, for a CPU on its way down
+    const u64 boot_timeout_; ///< ticks: for a boot CPU, beyond every sum of deadlines
+    const u64 poll_;         ///< ticks between two looks at what no kick announces
 
     alignas(128) Gate gate_;
     Orders orders_; ///< beside the gate, for a boot CPU reads it when it has opened that
-    /// Parallel walk: the last order to all APs.
-    alignas(128) std::atomic<u64> told_all_{0};
+    /// Parallel walk: the last command to all APs.
+    alignas(128) std::atomic<u64> commanded_all_{0};
     /// Of the handover in hand; only its boot CPU touches it.
     StaticVector<VcpuId, max_cpus> lost_;
     PhaseTrace phases_;
     Then then_ = Then::enter; ///< likewise
-    /// By the last `settle`; only its caller touches it.
-    StaticVector<VcpuId, max_cpus> given_up_;
+    /// By the last `quiesce`; only its caller touches it.
+    StaticVector<VcpuId, max_cpus> stragglers_lost_;
 };
 
 } // namespace baton

@@ -105,7 +105,7 @@ void Vm::hand_over() {
 }
 
 Result<> Vm::vacate_spare_slot() {
-    const auto given_up = lifecycle_->settle();
+    const auto given_up = lifecycle_->quiesce();
     if (!given_up) {
         return std::unexpected(given_up.error());
     }

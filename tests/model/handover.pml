@@ -9,7 +9,7 @@
  *   - a CPU enters only the kernel whose memory is mapped, once for each CPU_ON that succeeded;
  *   - one boot CPU at a time, one entry for each handover;
  *   - a lost CPU is never counted as arrived, started, or idle_dead again;
- *   - nobody is given up but for a kernel that is gone;
+ *   - nobody that has left is lost but for a kernel that is gone;
  *   - each order from another VM is carried out, and once;
  *   - no VM waits for another one's CPUs, or touches them;
  *   - when the machine leaves, no CPU of any VM is in a guest or will enter one, but lost ones;
@@ -19,7 +19,7 @@
  * consistent. Weaker memory is reasoned at each atomic of the engine and tested by ThreadSanitizer.
  * An AP's patience with its boot CPU is left out: it ends the machine.
  *
- *   -DSERIAL     the serial walk: APs are told one after another
+ *   -DSERIAL     the serial walk: APs are commanded one after another
  *   -DDEADLINES  any deadline may pass at any time. Without it no wait is saved by its deadline, so
  *                that a kick which nobody sends is a deadlock
  *   -DNEVER=n    n CPUs may stop answering, wherever in the guest they are, or on their way down
@@ -44,8 +44,8 @@
 #ifndef OFFS
 #define OFFS 1
 #endif
-#ifndef SETTLES
-#define SETTLES 0
+#ifndef QUIESCES
+#define QUIESCES 0
 #endif
 #ifndef NEVER
 #define NEVER 0
@@ -92,7 +92,7 @@ mtype = { none, enter, stop, leave }; /* what a handover ends with, and what is 
 typedef Cpu {
     mtype state;
     byte epoch;  /* of the kernel that it is in, or was started for */
-    byte told;   /* serial walk: the last order to this AP */
+    byte commanded; /* serial walk: the last command to this AP */
     bool kicked; /* latched until wait() takes it, like an SGI */
 }
 Cpu cpu[ALL];
@@ -104,7 +104,7 @@ typedef Gate {
     byte count;
 }
 Gate gate_of[VMS];
-byte told_all[VMS]; /* parallel walk: the last order to all APs */
+byte commanded_all[VMS]; /* parallel walk: the last command to all APs */
 byte boot_cpu_of[VMS];
 
 /* From a CPU of another VM; `none` when it has been carried out. The number tells two of a kind. */
@@ -123,19 +123,19 @@ Order order_of[VMS];
 #define order order_of[vm(me)]
 #define is_off(v) (!gate_of[v].handover && gate_of[v].count == 0)
 
-/* An order to an AP is a number that only grows: an AP obeys all up to it. */
-#define order_drain(e) (2 * (e))
-#define order_take_down(e) (2 * (e) + 1)
+/* A command to an AP is a number that only grows: an AP obeys all up to it. */
+#define command_drain(e) (2 * (e))
+#define command_take_down(e) (2 * (e) + 1)
 #ifdef SERIAL
-#define told(ap) cpu[ap].told
+#define last_command(ap) cpu[ap].commanded
 #else
-#define told(ap) told_all[vm(ap)]
+#define last_command(ap) commanded_all[vm(ap)]
 #endif
 
 /* Ghosts say what the protocol is for. No statement of the protocol reads them. */
 bool in_guest[ALL];
 bool start_given[ALL]; /* a CPU_ON succeeded, and the CPU has not started yet */
-bool given_up[ALL];    /* named as lost: by a boot CPU, which has fenced it, or by `settle` */
+bool named_lost[ALL];    /* named as lost: by a boot CPU, which has fenced it, or by `quiesce` */
 bool stuck[ALL];       /* stopped answering */
 byte kernel_of[VMS];    /* epoch of the kernel whose memory is mapped */
 bool no_kernel_of[VMS]; /* there is none: the VM is off, or about to be */
@@ -152,7 +152,7 @@ bool left_behind;       /* the second VM was not off in time: it is lost */
 byte execs = EXECS;
 byte ons = ONS;
 byte offs = OFFS;
-byte settles = SETTLES;
+byte quiesces = QUIESCES;
 byte nevers = NEVER;
 byte stops = STOPS;
 byte orders = ORDERS;
@@ -161,14 +161,14 @@ byte leaves = LEAVES;
 
 #define not_yet_out(s) (s == claimed || s == on_pending || s == online)
 #define between_states(s) (s == claimed || s == teardown)
-#ifdef BREAK_SETTLE_MISSES_CPU_OFF
-#define leaves_kernel_before(who, e) (cpu[who].state == teardown && cpu[who].epoch < e)
+#ifdef BREAK_QUIESCE_MISSES_CPU_OFF
+#define is_straggler(who, e) (cpu[who].state == teardown && cpu[who].epoch < e)
 #else
-#define leaves_kernel_before(who, e) \
+#define is_straggler(who, e) \
     ((cpu[who].state == teardown || cpu[who].state == online) && cpu[who].epoch < e)
 #endif
-#define still_busy(who) (between_states(cpu[who].state) || leaves_kernel_before(who, cpu[me].epoch))
-/* What `settle` is for: whoever is neither given up nor idle_dead still has the root of its kernel. */
+#define still_busy(who) (between_states(cpu[who].state) || is_straggler(who, cpu[me].epoch))
+/* What `quiesce` is for: whoever is neither lost nor idle_dead still has the root of its kernel. */
 #define holds_kernel_before(who, e) \
     (cpu[who].state != idle_dead && cpu[who].state != claimed && cpu[who].epoch < e)
 #define claimed_by_me(who) (cpu[who].state == claimed && cpu[who].epoch == cpu[me].epoch)
@@ -229,12 +229,12 @@ inline enter_guest() {
 }
 
 /* The AP's step to teardown and the boot CPU's to lost exclude each other: each is one CAS. */
-inline mark_lost(ap) {
+inline lose_ap(ap) {
 #ifdef BREAK_LOSS_WITHOUT_CAS
     if
     :: not_yet_out(cpu[ap].state) ->
         cpu[ap].state = lost;
-        given_up[ap] = true
+        named_lost[ap] = true
     :: else
     fi
 #else
@@ -243,7 +243,7 @@ inline mark_lost(ap) {
         :: not_yet_out(cpu[ap].state) ->
             cpu[ap].state = lost;
             assert(vm(ap) == vm(me));
-            given_up[ap] = true
+            named_lost[ap] = true
         :: else
         fi
     }
@@ -251,17 +251,17 @@ inline mark_lost(ap) {
 }
 
 /* By a CPU that needs what an earlier kernel ran on. The engine has state and epoch in one word. */
-inline give_up(who) {
+inline lose_straggler(who) {
     atomic {
         if
-#ifdef BREAK_SETTLE_TAKES_ANY
+#ifdef BREAK_QUIESCE_TAKES_ANY
         :: cpu[who].state == teardown ->
 #else
-        :: leaves_kernel_before(who, cpu[me].epoch) ->
+        :: is_straggler(who, cpu[me].epoch) ->
 #endif
             assert(cpu[who].epoch < kernel);
             cpu[who].state = lost;
-            given_up[who] = true
+            named_lost[who] = true
         :: else
         fi
     }
@@ -272,13 +272,13 @@ inline become_idle_dead() {
 #ifdef BREAK_IDLE_DEAD_WITHOUT_CAS
     if
     :: cpu[me].state == teardown ->
-        atomic { cpu[me].state = idle_dead; assert(!given_up[me]) }
+        atomic { cpu[me].state = idle_dead; assert(!named_lost[me]) }
     :: else -> goto end_parked_for_ever
     fi
 #else
     atomic {
         if
-        :: cpu[me].state == teardown -> cpu[me].state = idle_dead; assert(!given_up[me])
+        :: cpu[me].state == teardown -> cpu[me].state = idle_dead; assert(!named_lost[me])
         :: else -> goto end_parked_for_ever
         fi
     }
@@ -340,7 +340,7 @@ end_park:
         if
         :: cpu[me].state == on_pending ->
             cpu[me].state = online;
-            assert(start_given[me] && !given_up[me]);
+            assert(start_given[me] && !named_lost[me]);
             start_given[me] = false;
 #if HAS_ORDERS && !defined(BREAK_STARTED_CPU_IGNORES_ORDER)
             goto back_to_guest
@@ -378,7 +378,7 @@ end_guest:
     :: atomic { ons > 0 -> ons--; select(target : first_of(vm(me)) .. end_of(vm(me)) - 1);
                 in_guest[me] = false };
         goto cpu_on
-    :: atomic { settles > 0 -> settles--; in_guest[me] = false; goto settle }
+    :: atomic { quiesces > 0 -> quiesces--; in_guest[me] = false; goto quiesce }
     :: atomic { nevers > 0 -> nevers--; stuck[me] = true; goto end_stuck }
     fi;
 
@@ -470,33 +470,33 @@ drop:
     };
 #endif
 
-/* --- Lifecycle::settle, by one at a time -------------------------------------------------------- */
-settle:
+/* --- Lifecycle::quiesce, by one at a time -------------------------------------------------------- */
+quiesce:
     if
     :: gate.epoch != cpu[me].epoch -> target = 0; goto join
     :: else
     fi;
     for_each_cpu(target)
         if
-        :: leaves_kernel_before(target, cpu[me].epoch) -> goto unsettled
+        :: is_straggler(target, cpu[me].epoch) -> goto not_quiesced
         :: else
         fi;
     next_cpu(target);
-    goto settled;
-unsettled:
+    goto quiesced;
+not_quiesced:
     if /* it polls */
-    :: take_kick(me); goto settle
-    :: !leaves_kernel_before(target, cpu[me].epoch) -> goto settle
+    :: take_kick(me); goto quiesce
+    :: !is_straggler(target, cpu[me].epoch) -> goto quiesce
     :: deadline_passes
     fi;
     for_each_cpu(target)
-        give_up(target);
+        lose_straggler(target);
     next_cpu(target);
-settled:
+quiesced:
     skip;
     d_step {
         for_each_cpu(i)
-            assert(!holds_kernel_before(i, cpu[me].epoch) || given_up[i]);
+            assert(!holds_kernel_before(i, cpu[me].epoch) || named_lost[i]);
         next_cpu(i)
     }
     goto back_to_guest;
@@ -638,19 +638,19 @@ closed: /* no other CPU takes an order now */
 #endif
 
     /* Phase 1: drain */
-    boot_cpu = me; /* no AP asks for it before it is told to drain */
+    boot_cpu = me; /* no AP asks for it before it is commanded to drain */
 #ifdef SERIAL
     for_each_cpu(target)
         if
         :: target != me && not_yet_out(cpu[target].state) ->
-            cpu[target].told = order_drain(gate.epoch);
+            cpu[target].commanded = command_drain(gate.epoch);
             kick(target);
             do
             :: not_yet_out(cpu[target].state) ->
                 if
                 :: take_kick(me)
                 :: !not_yet_out(cpu[target].state) /* it polls too: a claim given back kicks nobody */
-                :: deadline_passes -> mark_lost(target)
+                :: deadline_passes -> lose_ap(target)
                 fi
             :: else -> break
             od
@@ -658,7 +658,7 @@ closed: /* no other CPU takes an order now */
         fi;
     next_cpu(target);
 #else
-    told(me) = order_drain(gate.epoch);
+    last_command(me) = command_drain(gate.epoch);
     kick_all_others();
     do
     :: gate.count == 1 -> break
@@ -668,7 +668,7 @@ closed: /* no other CPU takes an order now */
         :: deadline_passes ->
             for_each_to_touch(target)
                 if
-                :: target != me -> mark_lost(target)
+                :: target != me -> lose_ap(target)
                 :: else
                 fi;
             next_cpu(target);
@@ -722,7 +722,7 @@ closed: /* no other CPU takes an order now */
     for_each_cpu(target)
         if
         :: target != me && cpu[target].state == teardown ->
-            cpu[target].told = order_take_down(gate.epoch);
+            cpu[target].commanded = command_take_down(gate.epoch);
             kick(target);
             do
             :: cpu[target].state == teardown ->
@@ -737,7 +737,7 @@ closed: /* no other CPU takes an order now */
         fi;
     next_cpu(target);
 #else
-    told(me) = order_take_down(gate.epoch);
+    last_command(me) = command_take_down(gate.epoch);
     kick_all_others();
 #endif
     atomic { /* Gate::open */
@@ -782,7 +782,7 @@ closed: /* no other CPU takes an order now */
 /* --- Lifecycle::join: an AP --------------------------------------------------------------------- */
 join:
     do
-    :: told(me) >= order_drain(cpu[me].epoch + 1) -> break
+    :: last_command(me) >= command_drain(cpu[me].epoch + 1) -> break
     :: else ->
 #if FREEZES
 end_joined:
@@ -814,7 +814,7 @@ end_joined:
         :: gate.handover && gate.epoch == cpu[me].epoch + 1 ->
 #endif
             gate.count--;
-            assert(!given_up[me]);
+            assert(!named_lost[me]);
             if
 #ifndef SERIAL
             :: gate.count > 1 -> goto arrived
@@ -830,7 +830,7 @@ end_joined:
     kick(boot_cpu);
 arrived:
     do
-    :: told(me) >= order_take_down(cpu[me].epoch + 1) -> break
+    :: last_command(me) >= command_take_down(cpu[me].epoch + 1) -> break
     :: else ->
 #if FREEZES
 end_arrived:

@@ -196,8 +196,8 @@ struct FaultyVm : TestVm {
             }
         }
         on(boot_cpu, [&] {
-            const auto settled = lifecycle.settle();
-            if (settled && Cpus(settled->begin(), settled->end()) == Cpus{VcpuId{3}}) {
+            const auto quiesced = lifecycle.quiesce();
+            if (quiesced && Cpus(quiesced->begin(), quiesced->end()) == Cpus{VcpuId{3}}) {
                 said += "; given up";
             }
             return Next::resume;

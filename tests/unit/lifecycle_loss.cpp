@@ -159,7 +159,7 @@ TEST_CASE("a CPU that hangs in CPU_OFF is not missed") {
         vm.exec(0);
         CHECK(vm.fenced.empty());
         CHECK(vm.state(0) == State::online);
-        CHECK(vm.lifecycle.unsettled() == VcpuId{2});
+        CHECK(vm.lifecycle.straggler() == VcpuId{2});
         vm.resume(2);
         vm.rest();
         CHECK(vm.state(2) == State::idle_dead);

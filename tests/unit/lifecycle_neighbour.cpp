@@ -147,7 +147,7 @@ TEST_CASE("the boot CPUs of both are between the same two phases at once") {
     }
 }
 
-TEST_CASE("a CPU of one VM settles the other, running or off") {
+TEST_CASE("a CPU of one VM quiesces the other, running or off") {
     Neighbours vms;
     bool hung = false;
     vms.other.before_take_down = [&] {
@@ -175,9 +175,9 @@ TEST_CASE("a CPU of one VM settles the other, running or off") {
     }
     std::optional<std::vector<VcpuId>> given_up;
     vms.one.on(0, [&] {
-        const auto settled = vms.other.lifecycle.settle(vms.one.lifecycle);
-        if (settled) {
-            given_up = std::vector(settled->begin(), settled->end());
+        const auto quiesced = vms.other.lifecycle.quiesce(vms.one.lifecycle);
+        if (quiesced) {
+            given_up = std::vector(quiesced->begin(), quiesced->end());
         }
         return Next::resume;
     });
@@ -185,7 +185,7 @@ TEST_CASE("a CPU of one VM settles the other, running or off") {
     CHECK(vms.other.state(3) == (expected.empty() ? State::idle_dead : State::lost));
 }
 
-TEST_CASE("a CPU that settles another VM gives way to a handover of either") {
+TEST_CASE("a CPU that quiesces another VM gives way to a handover of either") {
     Neighbours vms;
     vms.other.before_take_down = [&] {
         if (index(vms.other.self()) == 3) {
@@ -208,8 +208,8 @@ TEST_CASE("a CPU that settles another VM gives way to a handover of either") {
     const u64 before = vms.machine.now();
     vms.one.on(0, [&] {
         busy->post(busy == &vms.one ? 1 : 0, [&] { return busy->lifecycle.exec(); });
-        const auto settled = vms.other.lifecycle.settle(vms.one.lifecycle);
-        error = settled ? std::nullopt : std::optional{settled.error()};
+        const auto quiesced = vms.other.lifecycle.quiesce(vms.one.lifecycle);
+        error = quiesced ? std::nullopt : std::optional{quiesced.error()};
         return vms.one.lifecycle.join();
     });
     CHECK(error == Error::busy);

@@ -215,7 +215,7 @@ TEST_CASE("a VM is started while CPUs of the kernel before are still on their wa
     CHECK(vm.state(2) == State::teardown);
     CHECK(vm.order(Order::enter));
     CHECK(vm.kernel == 2);
-    CHECK(vm.lifecycle.unsettled() == VcpuId{2});
+    CHECK(vm.lifecycle.straggler() == VcpuId{2});
     vm.resume(2);
     vm.rest();
     CHECK(vm.state(2) == State::idle_dead);

@@ -15,8 +15,8 @@ using Cpus = std::vector<VcpuId>;
 namespace {
 
 /// Four CPUs; the first handover is over, but CPU 3 hangs in its last phase.
-struct Unsettled : TestVm {
-    Unsettled() : TestVm{4} {
+struct Straggling : TestVm {
+    Straggling() : TestVm{4} {
         start_all(0);
         before_take_down = [this] {
             if (index(self()) == 3 && !hung.exchange(true)) {
@@ -25,11 +25,11 @@ struct Unsettled : TestVm {
         };
         exec(0);
     }
-    ~Unsettled() { stop(); } // its members outlive the threads
+    ~Straggling() { stop(); } // its members outlive the threads
 
-    Next settle() {
+    Next quiesce() {
         begun.count_down();
-        const auto result = lifecycle.settle();
+        const auto result = lifecycle.quiesce();
         if (!result) {
             error = result.error();
             return error == Error::busy ? lifecycle.join() : Next::resume;
@@ -46,26 +46,26 @@ struct Unsettled : TestVm {
 
 } // namespace
 
-TEST_CASE("settle waits until the last kernel's CPUs are idle_dead") {
-    Unsettled vm;
-    vm.post(0, [&] { return vm.settle(); });
+TEST_CASE("quiesce waits until the last kernel's CPUs are idle_dead") {
+    Straggling vm;
+    vm.post(0, [&] { return vm.quiesce(); });
     vm.resume(3);
     vm.rest();
     CHECK(vm.given_up == Cpus{});
     CHECK(vm.state(3) == State::idle_dead);
 }
 
-TEST_CASE("settle gives up at the deadline, and who is given up stays lost") {
-    Unsettled vm;
+TEST_CASE("quiesce gives up at the deadline, and who is given up stays lost") {
+    Straggling vm;
     const u64 before = vm.now();
-    vm.on(0, [&] { return vm.settle(); });
+    vm.on(0, [&] { return vm.quiesce(); });
     const u64 took = vm.now() - before;
     CHECK(took >= vm.frequency() / 10);
     CHECK(took < vm.frequency() / 5);
     CHECK(vm.given_up == Cpus{VcpuId{3}});
     CHECK(vm.state(3) == State::lost);
     CHECK(vm.lifecycle.lost_in(VcpuId{3}, 1));
-    CHECK_FALSE(vm.lifecycle.unsettled());
+    CHECK_FALSE(vm.lifecycle.straggler());
     CHECK(vm.cpu_on(0, 3) == CpuOn::lost);
 
     SUBCASE("when it never comes back") {}
@@ -82,7 +82,7 @@ TEST_CASE("settle gives up at the deadline, and who is given up stays lost") {
         vm.before_gather = nullptr;
     }
     CHECK(vm.state(3) == State::lost);
-    vm.on(0, [&] { return vm.settle(); });
+    vm.on(0, [&] { return vm.quiesce(); });
     CHECK(vm.given_up == Cpus{}); // not again
     vm.cpu_on(0, 1);
     vm.exec(1);
@@ -94,10 +94,10 @@ TEST_CASE("settle gives up at the deadline, and who is given up stays lost") {
     CHECK(vm.violations == 0);
 }
 
-TEST_CASE("settle ends when a handover comes first") {
-    Unsettled vm;
+TEST_CASE("quiesce ends when a handover comes first") {
+    Straggling vm;
     vm.cpu_on(0, 1);
-    vm.post(0, [&] { return vm.settle(); });
+    vm.post(0, [&] { return vm.quiesce(); });
     vm.post(1, [&] {
         vm.begun.wait();
         return vm.lifecycle.exec();
@@ -109,7 +109,7 @@ TEST_CASE("settle ends when a handover comes first") {
 }
 
 TEST_CASE("a CPU that leaves this kernel by CPU_OFF is not waited for, and not given up") {
-    Unsettled vm;
+    Straggling vm;
     vm.cpu_on(0, 1);
     vm.before_drain = [&] {
         if (index(vm.self()) == 1) {
@@ -123,10 +123,10 @@ TEST_CASE("a CPU that leaves this kernel by CPU_OFF is not waited for, and not g
         vm.resume(3);
         vm.rest();
         const u64 before = vm.now();
-        vm.on(0, [&] { return vm.settle(); });
+        vm.on(0, [&] { return vm.quiesce(); });
         CHECK(vm.now() - before < vm.frequency() / 10);
     }
-    vm.on(0, [&] { return vm.settle(); });
+    vm.on(0, [&] { return vm.quiesce(); });
     CHECK(vm.state(1) == State::teardown);
     vm.resume(1);
     vm.rest();
@@ -143,21 +143,21 @@ TEST_CASE("a CPU_OFF that hangs when the gate has let it go is waited for, and g
     vm.standing(3) = in_guest; // as it is right behind the gate
     vm.exec(0);
     CHECK(vm.lifecycle.report()->lost == 0); // the gate did not count it
-    CHECK(vm.lifecycle.unsettled() == VcpuId{3});
+    CHECK(vm.lifecycle.straggler() == VcpuId{3});
 
     SUBCASE("CPU_ON does not take it for one of its own kernel") {
         CHECK(vm.cpu_on(0, 3) == CpuOn::timed_out);
     }
-    SUBCASE("at the deadline of settle") {
+    SUBCASE("at the deadline of quiesce") {
         Cpus given_up;
         vm.on(0, [&] {
-            const auto result = vm.lifecycle.settle();
+            const auto result = vm.lifecycle.quiesce();
             given_up = Cpus(result->begin(), result->end());
             return Next::resume;
         });
         CHECK(given_up == Cpus{VcpuId{3}});
         CHECK(vm.state(3) == State::lost);
-        CHECK_FALSE(vm.lifecycle.unsettled());
+        CHECK_FALSE(vm.lifecycle.straggler());
         CHECK(vm.cpu_on(0, 3) == CpuOn::lost);
     }
 }
