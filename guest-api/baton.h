@@ -97,8 +97,7 @@ enum baton_error {
 #define BATON_HAS_TRACE (1u << 4)
 #define BATON_HAS_LOG (1u << 5)
 #define BATON_HAS_HOST (1u << 6) /* BATON_HOST_KEXEC */
-#define BATON_HAS_VMS (1u << 7)  /* BATON_VM_STATUS, BATON_VM_POWER, baton_load.vm, BATON_DOORBELL \
-                                  */
+#define BATON_HAS_VMS (1u << 7)  /* BATON_VM_*, baton_load.vm, BATON_DOORBELL */
 
 /* ---- Load. One at a time ---- */
 

@@ -14,3 +14,5 @@
 #define MARK_ORDER_TAKEN 0x67
 #define MARK_ARRIVAL_SENT 0x68
 #define MARK_ARRIVAL_TAKEN 0x69
+#define MARK_WATCH 0x6a   // by a guest: what this CPU executes from now on is watched
+#define MARK_UNWATCH 0x6b // by a guest: no longer
