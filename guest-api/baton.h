@@ -97,8 +97,7 @@ enum baton_error {
 #define BATON_HAS_TRACE (1u << 4)
 #define BATON_HAS_LOG (1u << 5)
 #define BATON_HAS_HOST (1u << 6) /* BATON_HOST_KEXEC */
-#define BATON_HAS_VMS (1u << 7)  /* BATON_VM_STATUS, BATON_VM_POWER, baton_load.vm, BATON_DOORBELL \
-                                  */
+#define BATON_HAS_VMS (1u << 7)  /* BATON_VM_*, baton_load.vm, BATON_DOORBELL */
 
 /* ---- Load. One at a time ---- */
 
@@ -235,7 +234,7 @@ struct baton_status {
     baton_u64 digest_ns;
     baton_u64 clean_ns; /* to the point of coherency */
 
-    baton_u64 handovers;   /* since Baton booted */
+    baton_u64 handovers;   /* since Baton booted; that a VM was started by, too */
     baton_u64 blackout_ns; /* of the last: exec to the new kernel's first instruction; 0: none */
     baton_u32 last_cpus;   /* that took part in it, lost ones included */
     baton_u32 last_lost;

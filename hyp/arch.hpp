@@ -46,7 +46,7 @@ inline constexpr u64 never = ~u64{0};
 u64 now();       ///< in ticks
 u64 frequency(); ///< ticks a second
 
-/// Brings this CPU to the hypervisor at that time, unless it waits there before: Vm::on_alarm.
+/// Brings this CPU to the hypervisor at that time, as a kick does.
 /// @param ticks of `now`
 void set_alarm(u64 ticks);
 
@@ -107,6 +107,16 @@ void abandon_memory(VmId vm, u32 slot);
 /// On the boot CPU, before the next kernel is entered: memory that the interrupt controller has not
 /// let go of, and never will. The next kernel does not get to use that part of it.
 std::span<const PhysRange> memory_in_use(VmId vm);
+
+/// The VM's kernel is gone for good: what it printed last comes out.
+void flush_console(VmId vm);
+
+// --- other VMs
+// -------------------------------------------------------------------------------------
+
+/// The other VM of shared memory region `region` gets its interrupt; it finds there what was
+/// written to the region before. False: `vm` has no such region.
+bool ring_doorbell(VmId vm, u64 region);
 
 // --- the machine
 // -----------------------------------------------------------------------------------

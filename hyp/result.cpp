@@ -48,7 +48,7 @@ const char* describe(Error error) {
     case Error::incomplete:
         return "not everything has been copied";
     case Error::trusted_os:
-        return "a Trusted OS lives on one CPU (PSCI MIGRATE_INFO_TYPE)";
+        return "a Trusted OS lives on one CPU, which therefore cannot be switched off";
     case Error::bad_digest:
         return "the digest is not that of what was copied";
     }

@@ -3,7 +3,9 @@
 // hyp/arch.hpp on AArch64.
 #include "hyp/arch.hpp"
 
+#include "arch/arm64/barrier.hpp"
 #include "arch/arm64/cache.hpp"
+#include "arch/arm64/console/consoles.hpp"
 #include "arch/arm64/departure.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/gic/sgi.hpp"
@@ -46,12 +48,11 @@ Stage2& current_root(const Vm& vm) { return *vm.arch().roots[vm.images().running
 
 /// SGIs, or settings, that other CPUs left here for the last kernel.
 void drop_leftovers() {
-    Hypervisor& baton = hypervisor();
     PerCpu& self = this_cpu();
     if (const u64 handover = self.vcpu->vm->lifecycle().taken_down();
         handover != self.clean_since) {
         self.clean_since = handover;
-        baton.vgic.take_down(self.vgic);
+        self.vm->vgic.take_down(self.vgic);
     }
 }
 
@@ -74,8 +75,10 @@ void park_loop() {
             }
             drop_leftovers(); // A handover may have passed since, if the firmware had this CPU.
             prepare_vcpu();
+            answer_kicks(); // An order of another VM's may have come with the start.
             enter_guest(start->entry, start->argument);
         }
+        self.vcpu->vm->start_if_ordered();
         sleep();
         take_interrupts();
     }
@@ -87,7 +90,10 @@ Vcpu& self() { return *this_cpu().vcpu; }
 u64 now() { return arm64::now(); }
 u64 frequency() { return ticks_per_second(); }
 void kick(const Vcpu& vcpu) { gic::kick(cpu_of(vcpu).mpidr); }
-void kick_others(const Vcpu&) { gic::kick_all_others(); }
+void kick_others(const Vcpu&) {
+    PerCpu& self = this_cpu();
+    self.vm->vgic.kick_others(self.vgic);
+}
 
 // A kick stays pending at the CPU interface until it is acknowledged, so WFI returns at once for
 // one that came earlier.
@@ -105,7 +111,7 @@ void wait(u64 deadline) {
 void fence_lost(Vcpu& boot, std::span<const VcpuId> lost) {
     current_root(*boot.vm).empty();
     for (const VcpuId id : lost) {
-        hypervisor().vgic.fence(cpu_of(boot.vm->lifecycle().vcpus()[index(id)]).vgic);
+        boot.vm->arch().vgic.fence(cpu_of(boot.vm->lifecycle().vcpus()[index(id)]).vgic);
     }
 }
 
@@ -123,7 +129,7 @@ void prepare_vcpu() {
     if (self.cluster.unit != nullptr) {
         hypervisor().clusters.enter();
     }
-    hypervisor().vgic.turn_on(self.vgic);
+    self.vm->vgic.turn_on(self.vgic);
 }
 
 void enter_guest(GuestAddr entry, u64 argument) {
@@ -155,7 +161,8 @@ void reset() {
 }
 
 void standby() {
-    if (!hypervisor().vgic.has_pending_interrupt(this_cpu().vgic)) {
+    PerCpu& self = this_cpu();
+    if (!self.vm->vgic.has_pending_interrupt(self.vgic)) {
         sleep();
     }
 }
@@ -171,7 +178,10 @@ void publish_instructions() { cache::invalidate_instructions(); }
 
 bool prepare_memory(VmId id, u32 slot, std::span<const PhysRange> memory) {
     VmArch& vm = hypervisor().vm(id).arch();
-    const Stage2Map map{.ram = memory, .devices = vm.devices, .holes = {}};
+    const Stage2Map map{.ram = memory,
+                        .shared = {vm.shared_memory.data(), vm.shared_memory.size()},
+                        .devices = vm.devices,
+                        .holes = {}};
     auto& root = vm.roots[slot];
     expect_unused(*root);
     auto built = root->build(map);
@@ -188,9 +198,10 @@ bool prepare_memory(VmId id, u32 slot, std::span<const PhysRange> memory) {
 void abandon_memory(VmId id, u32 slot) { hypervisor().vm(id).arch().roots[slot]->empty(); }
 
 std::span<const PhysRange> memory_in_use(VmId id) {
-    auto& stuck = hypervisor().vm(id).arch().stuck_tables;
+    VmArch& vm = hypervisor().vm(id).arch();
+    auto& stuck = vm.stuck_tables;
     stuck.clear();
-    hypervisor().vgic.give_up_stuck_lpis([&](CpuId cpu, const VgicLpiTables& tables) {
+    vm.vgic.give_up_stuck_lpis([&](CpuId cpu, const VgicLpiTables& tables) {
         log::line("warning: CPU {}: LPIs stay on; their tables at {} and {} are reserved, and no "
                   "kernel gets the ITS any more",
                   cpu, tables.config.begin, tables.pending.begin);
@@ -198,6 +209,20 @@ std::span<const PhysRange> memory_in_use(VmId id) {
         (void)stuck.push(tables.pending);
     });
     return {stuck.data(), stuck.size()};
+}
+
+void flush_console(VmId vm) { arm64::flush_console(vm); }
+
+bool ring_doorbell(VmId vm, u64 region) {
+    Hypervisor& baton = hypervisor();
+    for (const auto& doorbell : baton.vm(vm).arch().doorbells) {
+        if (doorbell.region == region) {
+            dsb_ishst(); // What was written to the region is there before the interrupt is.
+            baton.vm(doorbell.rings).arch().vgic.pend(doorbell.interrupt);
+            return true;
+        }
+    }
+    return false;
 }
 
 std::byte* bytes(PhysAddr address) { return reinterpret_cast<std::byte*>(address.value); }

@@ -2,19 +2,22 @@
 //
 // From the first instruction in C++ to the first guest: boot_main reads as the story of it.
 
+#include "arch/arm64/boot_gics.hpp"
 #include "arch/arm64/boot_memory.hpp"
+#include "arch/arm64/boot_vms.hpp"
 #include "arch/arm64/bring_up.hpp"
+#include "arch/arm64/console/consoles.hpp"
 #include "arch/arm64/departure.hpp"
-#include "arch/arm64/device_memory.hpp"
 #include "arch/arm64/el2_map.hpp"
 #include "arch/arm64/faults.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/image.hpp"
+#include "arch/arm64/move.hpp"
 #include "arch/arm64/panic.hpp"
 #include "arch/arm64/runtime.hpp"
 #include "arch/arm64/steps.hpp"
 #include "hyp/arch.hpp"
-#include "hyp/devices/virtio.hpp"
 #include "hyp/log/log.hpp"
 
 #include <memory>
@@ -100,89 +103,6 @@ void become_cpu(u64 mpidr) {
     refuse_to_boot("the DTB has no node for the CPU that it was booted on");
 }
 
-void start_gic() {
-    Hypervisor& baton = hypervisor();
-    auto done = baton.vgic.init(baton.platform, this_cpu().mpidr);
-    for (PerCpu& cpu : baton.cpus) {
-        if (done) {
-            done = baton.vgic.attach(cpu.id, cpu.mpidr, cpu.vgic);
-        }
-    }
-    if (!done) {
-        log::line("GIC: {}", describe(done.error()));
-        refuse_to_boot("the GIC cannot be set up");
-    }
-}
-
-/// Empty frames would cost an access each in every blackout.
-void find_virtio_mmio() {
-    Hypervisor& baton = hypervisor();
-    MappedDevices devices;
-    for (const PhysRange& frame : baton.platform.virtio_mmio) {
-        if (virtio::has_mmio_device(devices, frame.begin)) {
-            (void)baton.host_arch.virtio_mmio.push(frame); // as many as the platform's: never full
-        }
-    }
-}
-
-std::optional<VcpuId> vcpu_of(std::optional<CpuId> cpu) {
-    const auto& cpus = hypervisor().cpus;
-    return cpu && index(*cpu) < cpus.size() ? std::optional{cpus[index(*cpu)].vcpu->id}
-                                            : std::nullopt;
-}
-
-/// The VM is there before the other CPUs are: they park in it.
-void start_vm() {
-    Hypervisor& baton = hypervisor();
-    baton.host_arch.devices = {baton.platform.devices.begin(), baton.platform.devices.end()};
-    baton.host_arch.pci_hosts = {baton.platform.pci_hosts.begin(), baton.platform.pci_hosts.end()};
-    baton.host.start(
-        {.id = host_vm,
-         .arch = &baton.host_arch,
-         .platform = &baton.platform,
-         .steps = faults_are_planned() ? guest_kexec_steps_with_faults() : guest_kexec_steps(),
-         .vcpus = baton.vcpus,
-         .first = this_cpu().vcpu->id,
-         .lifecycle = {.serial = baton.options.teardown == TeardownMode::serial,
-                       .deadline_ms = baton.options.deadline_ms},
-         .report_at_once = baton.options.report,
-         .deaf_cpu = vcpu_of(baton.options.lost_cpu),
-         .guests_may_load = baton.options.load,
-         .watchdog_s = baton.options.watchdog_s});
-}
-
-/// The images go into their slots; returns what the boot CPU enters.
-StagedImage stage_images(std::span<const std::byte> firmware_dtb) {
-    Hypervisor& baton = hypervisor();
-    ImageStore& images = baton.host.images();
-    (void)baton.host.claim_images(); // nobody else is there yet
-    images.init({.vm = host_vm,
-                 .platform = &baton.platform,
-                 .firmware_dtb = firmware_dtb,
-                 .layout = baton.layout,
-                 .granules = cpu_granules(),
-                 .spin_table = baton.spin_table,
-                 .dsus = baton.clusters.describe(baton.platform),
-                 .rotate = baton.options.rotate});
-    for (const PerCpu& cpu : baton.cpus) {
-        if (!arch::is_up(*cpu.vcpu)) {
-            images.exclude(cpu.vcpu->id);
-        }
-    }
-    const auto first = images.stage_first();
-    if (!first) {
-        log::line("first image: {}", describe(first.error()));
-        refuse_to_boot("the first kernel cannot be staged");
-    }
-    if (baton.platform.boot_images.size() > 1) {
-        if (const auto next = images.stage_next(); !next) {
-            log::line("warning: the next image is not staged: {}", describe(next.error()));
-        }
-    }
-    baton.host.unclaim_images();
-    return *first;
-}
-
 } // namespace
 
 void load_root(const Stage2& root) {
@@ -195,16 +115,21 @@ void refuse_to_boot(std::string_view why) {
     end_machine();
 }
 
-extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
+/// @param loaded where the loader put Baton, or first_life: there it is
+extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el, u64 loaded) {
     Hypervisor& baton = *std::construct_at(reinterpret_cast<Hypervisor*>(hypervisor_storage));
+    if (loaded == first_life && early_map_is_on()) {
+        begin_second_life(dtb, boot_el2_controls);
+    }
     auto firmware_dtb = read_platform(dtb);
     set_stack_guard({baton.platform.seed.data(), baton.platform.seed.size()});
     check_entry(current_el);
     boot_entry_state.save();
     greet();
 
-    baton.clusters.plan(baton.platform, baton.options.dsu_model);
-    plan_boot_memory(firmware_dtb);
+    divide_machine(firmware_dtb);
+    baton.clusters.plan(baton.platform, baton.options.counter_model);
+    plan_boot_memory(firmware_dtb, {loaded == first_life ? image::start() : loaded});
     lay_out_pool();
     firmware_dtb = keep_dtb(firmware_dtb);
 
@@ -212,13 +137,14 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el) {
         prepare_spin_table();
     }
     become_cpu(read_raw<MPIDR_EL1>());
-    start_gic();
+    start_gics();
     set_up_this_cpu();
-    find_virtio_mmio();
-    start_vm();
+    start_vms();
+    open_consoles();
     bring_up_other_cpus();
 
-    const StagedImage first = stage_images(firmware_dtb);
+    const StagedImage& first = stage_images(firmware_dtb);
+    start_other_vms();
     log::line("entering the kernel at {}", first.entry);
     log::release_console();
     arch::prepare_vcpu();

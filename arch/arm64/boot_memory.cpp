@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/boot_memory.hpp"
 
+#include "arch/arm64/boot_vms.hpp"
 #include "arch/arm64/el2_map.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/image.hpp"
@@ -16,32 +17,39 @@ namespace baton::arm64 {
 namespace {
 
 constexpr u64 el2_table_pages = 192;
-constexpr u64 stage2_table_pages = 256;
-constexpr u64 all_roots = 2 + VmArch::lost_cpu_budget;
-/// One table, or up to 16 in a row that are aligned to their size.
-constexpr u64 parking_root_pages = 31;
 /// The code of waiting, then the table.
 constexpr u64 spin_table_size = page_size + align_up(max_cpus * spin_table_entry_size, page_size);
 /// Per CPU: a guard page, the stack, a guard page, the emergency stack.
 constexpr u64 stacks_size = 2 * page_size + stack_size + emergency_stack_size;
 
-/// What the largest boot image needs of a slot.
-u64 least_slot_size(Granules granules) {
+/// A boot image that can't be one.
+struct ImageProblem {
+    PhysAddr kernel;
+    Error error;
+    const char* advice;
+};
+
+/// What the largest of a VM's boot images needs of a slot.
+std::expected<u64, ImageProblem> least_slot_size(const VmConfig& vm, Granules granules) {
     u64 least = 0;
-    for (const BootImage& image : hypervisor().platform.boot_images) {
-        if (!map_early({image.kernel.begin, page_size}, HypMemory::constants)) {
-            refuse_to_boot("there are more boot modules than the first map has room for");
+    for (const BootImage& image : vm.boot_images) {
+        const PhysAddr at = image.kernel.begin;
+        if (!map_early({at, page_size}, HypMemory::constants)) {
+            return std::unexpected(ImageProblem{
+                at, Error::no_room, "there are more boot modules than the first map has room for"});
         }
         const std::span<const std::byte> header{
-            arch::bytes(image.kernel.begin), std::min<usize>(image.kernel.size, image_header_size)};
-        const auto info = parse_image(header, image.kernel.size, granules);
+            arch::bytes(at), std::min<usize>(image.kernel.size, image_header_size)};
+        const auto info = arch::parse_image(header, image.kernel.size, granules);
         if (!info) {
-            log::line("boot image at {}: {}", image.kernel.begin, describe(info.error()));
-            refuse_to_boot("a boot module of type kernel must be an arm64 Image, not compressed");
+            return std::unexpected(ImageProblem{
+                at, info.error(),
+                "a boot module of type kernel must be an arm64 Image, not compressed"});
         }
         const auto size = slot_size_for(*info, {.initrd = image.ramdisk ? image.ramdisk->size : 0});
         if (!size) {
-            refuse_to_boot(describe(size.error()));
+            return std::unexpected(
+                ImageProblem{at, size.error(), "kernel and initrd are beyond all measure"});
         }
         least = std::max(least, *size);
     }
@@ -50,18 +58,9 @@ u64 least_slot_size(Granules granules) {
 
 u64 pool_size(std::span<const std::byte> dtb) {
     const u64 cpus = hypervisor().platform.cpus.size();
-    return align_up(cpus * sizeof(PerCpu), page_size) + align_up(cpus * sizeof(Vcpu), page_size) +
-           cpus * stacks_size + align_up(hypervisor().clusters.memory_size(), page_size) +
-           align_up(dtb.size(), page_size) + spin_table_size +
-           (el2_table_pages + all_roots * stage2_table_pages + parking_root_pages) * page_size;
-}
-
-PhysRange take_pages(u64 size) {
-    const auto pages = hypervisor().pool.take(align_up(size, page_size), page_size);
-    if (!pages) {
-        refuse_to_boot("the pool is too small for what it was planned for");
-    }
-    return *pages;
+    return align_up(cpus * sizeof(PerCpu), page_size) + vms_pool_size() + cpus * stacks_size +
+           align_up(hypervisor().clusters.memory_size(), page_size) +
+           align_up(dtb.size(), page_size) + spin_table_size + el2_table_pages * page_size;
 }
 
 /// Left out of the EL2 map: guard pages, two for each CPU and one for the boot stack, and what
@@ -80,7 +79,7 @@ void lay_out_cpus() {
         const PhysAddr emergency = second_guard + page_size;
         PerCpu* cpu = std::construct_at(first + i);
         cpu->id = CpuId{static_cast<u32>(i)};
-        cpu->mpidr = baton.platform.cpus[i].mpidr;
+        cpu->mpidr = baton.platform.cpus[i].firmware_id;
         cpu->cluster = baton.clusters.seat(baton.platform, cpu->id);
         cpu->stack_top = (stack + stack_size).value;
         cpu->emergency_stack_top = (emergency + emergency_stack_size).value;
@@ -88,49 +87,96 @@ void lay_out_cpus() {
         (void)unmapped.push({second_guard, page_size});
     }
     baton.cpus = {std::launder(first), count};
+}
 
-    auto* raw_vcpus = reinterpret_cast<Vcpu*>(take_pages(count * sizeof(Vcpu)).begin.value);
-    std::uninitialized_default_construct_n(raw_vcpus, count);
-    baton.vcpus = {std::launder(raw_vcpus), count};
-    for (usize i = 0; i < count; i++) {
-        Vcpu& vcpu = baton.vcpus[i];
-        vcpu.id = VcpuId{static_cast<u32>(i)};
-        vcpu.cpu = baton.cpus[i].id;
-        baton.cpus[i].vcpu = &vcpu;
+constinit LayoutScratch layout_scratch{};
+
+/// By VmId.
+using LeastSlots = std::array<u64, max_vms>;
+
+std::expected<LeastSlots, ImageProblem> least_slot_sizes() {
+    const auto vms = hypervisor().division.vms();
+    LeastSlots least{};
+    for (usize vm = 0; vm < vms.size(); vm++) {
+        const auto size = least_slot_size(vms[vm], cpu_granules());
+        if (!size) {
+            return std::unexpected(size.error());
+        }
+        least[vm] = *size;
+    }
+    return least;
+}
+
+constinit StaticVector<PhysRange, max_vms * 2 * BootImages::capacity> modules{};
+
+void collect_modules() {
+    modules.clear();
+    for (const VmConfig& vm : hypervisor().division.vms()) {
+        for (const BootImage& image : vm.boot_images) {
+            (void)modules.push(image.kernel); // two for each image of each VM: never full
+            if (image.ramdisk) {
+                (void)modules.push(*image.ramdisk);
+            }
+        }
     }
 }
 
-void lay_out_roots() {
-    Hypervisor& baton = hypervisor();
-    PhysAddr end{};
-    for (const PhysRange& range : baton.platform.ram) {
-        end = std::max(end, range.end());
+/// @param loaded where the loader put Baton
+std::expected<const MemoryLayout*, MemoryShortage>
+plan(std::span<const std::byte> dtb, PhysRange loaded, bool may_move, const LeastSlots& least) {
+    const Hypervisor& baton = hypervisor();
+    const auto vms = baton.division.vms();
+    StaticVector<VmMemoryRequest, max_vms> others;
+    for (usize vm = 1; vm < vms.size(); vm++) {
+        (void)others.push({vms[vm].memory, vms[vm].slot_size, least[vm]}); // at most max_vms
     }
-    for (const PhysRange& range : baton.platform.devices) {
-        end = std::max(end, range.end());
+    StaticVector<u64, max_shared_regions> shared;
+    for (const SharedRegion& region : baton.division.shared()) {
+        (void)shared.push(region.size); // as many as the division has
     }
-    const auto format = Stage2Format::choose(read_raw<ID_AA64MMFR0_EL1>(), to_guest(end));
-    if (!format) {
-        refuse_to_boot("the DTB names addresses beyond what this CPU can translate");
-    }
-    for (u32 slot = 0; slot < baton.host_arch.roots.size(); slot++) {
-        baton.host_arch.roots[slot].emplace(*format, take_pages(stage2_table_pages * page_size),
-                                            baton.next_vmid++);
-    }
-    for (u32 i = 0; i < VmArch::lost_cpu_budget; i++) {
-        (void)baton.host_arch.spare_roots.push(take_pages(stage2_table_pages * page_size));
-    }
-    baton.root_format = *format;
+    collect_modules();
+    return plan_memory(
+        {.ram = {baton.platform.ram.begin(), baton.platform.ram.end()},
+         .reserved = {baton.platform.reserved.begin(), baton.platform.reserved.end()},
+         .image = loaded,
+         .may_move = may_move,
+         .dtb = {{reinterpret_cast<u64>(dtb.data())}, dtb.size()},
+         .modules = {modules.data(), modules.size()},
+         .keeps_modules = baton.options.rotate || vms.size() > 1,
+         .pool_size = pool_size(dtb),
+         .slot_size = baton.options.slot_size,
+         .least_slot_size = least[0],
+         .vms = {others.data(), others.size()},
+         .shared = {shared.data(), shared.size()}},
+        layout_scratch);
+}
 
-    write(format->vtcr_el2()); // while its VMID is invalidated, a root is loaded
-    baton.parking_root.emplace(*format, take_pages(parking_root_pages * page_size),
-                               baton.next_vmid++);
-    if (!baton.parking_root->build({})) {
-        refuse_to_boot("there is no room for an empty stage-2 root");
+/// Whom there is no room for.
+void tell_shortage(const MemoryShortage& shortage) {
+    const Division& division = hypervisor().division;
+    if (shortage.shared) {
+        log::line("memory: {}: shared memory {}", shortage.what,
+                  division.shared()[*shortage.shared].name);
+        return;
     }
+    const usize vm = shortage.vm ? *shortage.vm + 1 : 0;
+    log::line("memory: {}{}{}: wanted two slots of {} MiB, the images need {} MiB each, two of "
+              "{} MiB would fit beside a pool of {} MiB",
+              vm == 0 ? "" : "VM ", vm == 0 ? "" : division.vms()[vm].name, vm == 0 ? "" : ": ",
+              shortage.wanted_slot_size / MiB, shortage.least_slot_size / MiB,
+              shortage.largest_slot_size / MiB, shortage.pool_size / MiB);
+    log::line("memory: {}", shortage.what);
 }
 
 } // namespace
+
+PhysRange take_pages(u64 size) {
+    const auto pages = hypervisor().pool.take(align_up(size, page_size), page_size);
+    if (!pages) {
+        refuse_to_boot("the pool is too small for what it was planned for");
+    }
+    return *pages;
+}
 
 Granules cpu_granules() {
     const auto mmfr0 = read<ID_AA64MMFR0_EL1>();
@@ -139,38 +185,46 @@ Granules cpu_granules() {
             .kib64 = mmfr0.field(24, 4) != 0xf};
 }
 
-void plan_boot_memory(std::span<const std::byte> dtb) {
-    Hypervisor& baton = hypervisor();
-    StaticVector<PhysRange, 16> modules;
-    for (const BootImage& image : baton.platform.boot_images) {
-        // Two for each of the platform's boot images: never full.
-        (void)modules.push(image.kernel);
-        if (image.ramdisk) {
-            (void)modules.push(*image.ramdisk);
-        }
+std::optional<PhysRange> plan_move(std::span<const std::byte> dtb) {
+    const auto least = least_slot_sizes();
+    if (!least) {
+        return std::nullopt;
     }
-    const auto layout =
-        plan_memory({.ram = {baton.platform.ram.begin(), baton.platform.ram.end()},
-                     .reserved = {baton.platform.reserved.begin(), baton.platform.reserved.end()},
-                     .image = image::whole(),
-                     .dtb = {{reinterpret_cast<u64>(dtb.data())}, dtb.size()},
-                     .modules = {modules.data(), modules.size()},
-                     .pool_size = pool_size(dtb),
-                     .slot_size = baton.options.slot_size,
-                     .least_slot_size = least_slot_size(cpu_granules())});
-    if (!layout) {
-        const MemoryShortage& shortage = layout.error();
-        log::line("memory: {}: wanted two slots of {} MiB, the images need {} MiB each, two of "
-                  "{} MiB would fit beside a pool of {} MiB",
-                  shortage.what, shortage.wanted_slot_size / MiB, shortage.least_slot_size / MiB,
-                  shortage.largest_slot_size / MiB, shortage.pool_size / MiB);
+    const auto layout = plan(dtb, image::whole(), true, *least);
+    if (!layout || !(*layout)->moves(image::whole())) {
+        return std::nullopt;
+    }
+    return (*layout)->image;
+}
+
+void plan_boot_memory(std::span<const std::byte> dtb, PhysAddr loaded) {
+    const auto least = least_slot_sizes();
+    if (!least) {
+        const ImageProblem& problem = least.error();
+        log::line("boot image at {}: {}", problem.kernel, describe(problem.error));
+        refuse_to_boot(problem.advice);
+    }
+    const PhysRange was{loaded, image::size()};
+    const bool has_moved = image::whole() != was;
+    const auto planned = plan(dtb, was, has_moved, *least);
+    if (!planned) {
+        tell_shortage(planned.error());
         refuse_to_boot("give the machine more RAM, or baton.slot=SIZE a size that fits");
     }
-    baton.layout = *layout;
-    baton.pool = BumpAllocator{layout->pool};
-    log::line("slots of {} MiB at {} and {}, Baton's own {} MiB at {}", layout->slots[0].size / MiB,
-              layout->slots[0].begin, layout->slots[1].begin, layout->pool.size / MiB,
-              layout->pool.begin);
+    MemoryLayout& layout = hypervisor().layout;
+    layout = **planned;
+    if (!layout.image.contains(image::whole())) {
+        refuse_to_boot("the DTB changed while it was read");
+    }
+    hypervisor().pool = BumpAllocator{layout.pool};
+    log::line("slots of {} MiB at {} and {}, Baton's own {} MiB at {}", layout.slots[0].size / MiB,
+              layout.slots[0].begin, layout.slots[1].begin,
+              (layout.pool.size + (has_moved ? layout.image.size : 0)) / MiB, layout.pool.begin);
+    if (has_moved) {
+        log::line("Baton runs at {}, and was loaded at {}", layout.image.begin, loaded);
+    } else {
+        log::line("Baton stays at {}, where it was loaded: no other place is better", loaded);
+    }
 }
 
 void lay_out_pool() {
@@ -179,7 +233,7 @@ void lay_out_pool() {
     }
     const PhysRange el2_tables = take_pages(el2_table_pages * page_size);
     lay_out_cpus();
-    lay_out_roots();
+    lay_out_vms();
     if (hypervisor().options.park == ParkMode::wfe) {
         const PhysRange memory = take_pages(spin_table_size);
         hypervisor().spin_table = {.memory = memory, .table = memory.begin + page_size};
@@ -201,10 +255,11 @@ std::span<const std::byte> keep_dtb(std::span<const std::byte> dtb) {
     std::memcpy(copy, dtb.data(), dtb.size());
     const std::span<const std::byte> kept{copy, dtb.size()};
     // The platform's strings lie in the DTB that it was read from.
-    Platform* platform = std::construct_at(&hypervisor().platform);
+    auto* platform = std::construct_at(&hypervisor().platform);
     if (!parse_platform(kept, *platform)) {
         refuse_to_boot("the DTB changed while it was read");
     }
+    divide_machine(kept);
     return kept;
 }
 

@@ -49,7 +49,7 @@ void set_up_this_cpu() {
     load_root(*hypervisor().parking_root);
     configure_el2(); // Stage 2 is on from here.
     tlb::alle1();    // Whatever ran here before Baton may have left translations of any VMID.
-    if (auto done = hypervisor().vgic.init_cpu(self.vgic); !done) {
+    if (auto done = self.vm->vgic.init_cpu(self.vgic); !done) {
         log::line("CPU {}: GIC: {}", self.id, describe(done.error()));
         panic("a CPU without its part of the GIC");
     }

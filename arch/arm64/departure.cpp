@@ -5,6 +5,7 @@
 #include "arch/arm64/departure.hpp"
 
 #include "arch/arm64/cache.hpp"
+#include "arch/arm64/console/consoles.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/gic/sgi.hpp"
 #include "arch/arm64/hypervisor.hpp"
@@ -27,13 +28,13 @@ constexpr u64 poll_us = 20;
 /// This CPU's own part of the machine is as it was before Baton had it.
 const El2Controls& give_back_cpu() {
     PerCpu& self = this_cpu();
-    hypervisor().vgic.give_back_cpu(self.vgic);
+    self.vm->vgic.give_back_cpu(self.vgic);
     // No walk starts at what the firmware left in VTTBR_EL2, which may be anything.
     write(read<HCR_EL2>().without(HCR_EL2::VM));
     isb();
     self.entry_state.restore();
     // Its interface is not touched any more once a Redistributor sleeps.
-    hypervisor().vgic.sleep_again(self.vgic);
+    self.vm->vgic.sleep_again(self.vgic);
     return self.el2_controls;
 }
 
@@ -77,7 +78,7 @@ bool send_off_others(const StagedImage& image) {
                 "CPU {} did not go within {} ms: the next image gets neither it nor Baton's memory",
                 cpu.id, baton.options.deadline_ms);
             log::flush();
-            ImageStore::disable_cpu(image, cpu.vcpu->id);
+            ImageStore::disable_cpu(image, *cpu.vcpu);
             all = false;
         }
     }
@@ -125,7 +126,8 @@ void leave(const StagedImage& image, bool cpus_are_missing) {
     const bool all_gone = send_off_others(image);
     const bool whole = all_gone && !cpus_are_missing;
     const GuestAddr dtb = whole ? image.dtb : image.fallback->dtb;
-    hypervisor().vgic.give_back_distributor();
+    close_consoles();
+    hypervisor().gic.give_back_distributor();
     leave_el2(&give_back_cpu(), image.entry.value, dtb.value);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/el2_map.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
 
 #include "arch/arm64/cache.hpp"
 #include "arch/arm64/hypervisor.hpp"
@@ -13,7 +14,7 @@ namespace baton::arm64 {
 namespace {
 
 /// Image, DTB, console and the heads of the boot images: two tables each at most.
-constexpr usize early_table_pages = 32;
+constexpr usize early_table_pages = 64;
 alignas(page_size) constinit std::array<u8, early_table_pages * page_size> early_tables{};
 
 constinit std::optional<Stage1> early_map{};
@@ -38,9 +39,9 @@ bool add_devices(Regions& regions, const Platform& platform) {
     if (platform.uart) {
         add(platform.uart->frame);
     }
-    add(platform.gic.distributor);
-    std::ranges::for_each(platform.gic.redistributors, add);
-    std::ranges::for_each(platform.gic.its, add);
+    add(platform.arch->gic.distributor);
+    std::ranges::for_each(platform.arch->gic.redistributors, add);
+    std::ranges::for_each(platform.arch->gic.its, add);
     std::ranges::for_each(platform.virtio_mmio, add);
     for (const PciHost& host : platform.pci_hosts) {
         add(host.ecam);
@@ -69,8 +70,10 @@ extern "C" void early_mmu_on(u64 dtb) {
     const PhysRange dtb_room{{align_down(dtb, block_size)}, 2 * block_size};
     regions.clear();
     const bool listed = regions.push({dtb_room, HypMemory::data}) && add_image(regions);
-    const auto format = Stage1Format::choose(read_raw<ID_AA64MMFR0_EL1>(), highest_end(regions),
-                                             every_cpu_has_bti());
+    // It may have to map any address: the console's, or the place that Baton moves to.
+    const u64 mmfr0 = read_raw<ID_AA64MMFR0_EL1>();
+    const PhysAddr end{u64{1} << std::min(PhysicalSize::from(mmfr0).bits, 48U)};
+    const auto format = Stage1Format::choose(mmfr0, end, every_cpu_has_bti());
     if (!listed || !format) {
         return; // The MMU stays off: boot_main refuses.
     }
@@ -83,6 +86,8 @@ extern "C" void early_mmu_on(u64 dtb) {
     cache::clean_invalidate_to_poc(image::whole());
     install(translation);
 }
+
+bool early_map_is_on() { return early_map.has_value() && read<SCTLR_EL2>().has(SCTLR_EL2::M); }
 
 bool map_early(PhysRange range, HypMemory memory) {
     return !early_map || early_map->map({whole_pages(range), memory}).has_value();

@@ -15,6 +15,9 @@ namespace baton::arm64 {
 /// is nothing to do.
 bool map_early(PhysRange range, HypMemory memory);
 
+/// Is Baton on it, or another? Not where it was entered at EL1, or on a CPU that it cannot use.
+bool early_map_is_on();
+
 /// The second: all that Baton needs while it runs. Image, RAM, the devices that it drives; guard
 /// pages under every stack. The boot CPU goes onto it; secondaries
 /// find it in their PerCpu.

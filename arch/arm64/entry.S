@@ -51,6 +51,22 @@
     isb
 .endm
 
+// From [\begin, \end) to \to, in multiples of 16 bytes. Clobbers x9-x13.
+.macro copy_data begin, end, to
+    adrp    x9, \begin
+    add     x9, x9, :lo12:\begin
+    adrp    x10, \end
+    add     x10, x10, :lo12:\end
+    adrp    x11, \to
+    add     x11, x11, :lo12:\to
+8:  cmp     x9, x10
+    b.hs    9f
+    ldp     x12, x13, [x9], #16
+    stp     x12, x13, [x11], #16
+    b       8b
+9:
+.endm
+
     .section .head, "ax"
     .globl _start
 _start:
@@ -70,7 +86,8 @@ function boot_entry
     mov     x19, x0
     mrs     x20, CurrentEL
     adrp    x21, __image_start
-    adrp    x22, __image_end
+    adrp    x11, __image_end
+    mov     x22, #-1                // the first life: move.hpp
 
     cmp     x20, #(2 << 2)
     b.ne    1f
@@ -81,7 +98,7 @@ function boot_entry
     mov     x9, x21
 0:  dc      civac, x9
     add     x9, x9, #16
-    cmp     x9, x22
+    cmp     x9, x11
     b.lo    0b
     dsb     sy
 1:
@@ -90,6 +107,8 @@ function boot_entry
     read_el2_controls
     clean_el2_entry
 2:
+    copy_data __rodata_end, __data_end, __pristine
+begin:
     // Static PIE: every entry is R_AARCH64_RELATIVE (the link refuses text relocations).
     adrp    x9, __rela_start
     add     x9, x9, :lo12:__rela_start
@@ -132,8 +151,55 @@ function boot_entry
     bl      early_mmu_on
 6:  mov     x0, x19
     lsr     x1, x20, #2
+    mov     x2, x22
     bl      boot_main
     b       .
+
+// x0 = El2Controls as the CPU came, x1 = DTB, x2 = where Baton goes on, x3 = where it is.
+function enter_second_life
+    bti     c
+    mov     x19, x1
+    mov     x21, x2
+    mov     x22, x3
+    ldp     x23, x24, [x0]
+    ldp     x25, x26, [x0, #EL2_CONTROLS_TCR]
+    ldp     x27, x28, [x0, #EL2_CONTROLS_MAIR]
+    ldr     x29, [x0, #EL2_CONTROLS_TPIDR]
+    adrp    x9, __image_end
+    sub     x10, x9, x22            // the image's size
+    adrp    x9, second_life
+    add     x9, x9, :lo12:second_life
+    sub     x9, x9, x22
+    add     x9, x9, x21             // its second_life there
+    mrs     x11, ctr_el0
+    ubfx    x11, x11, #16, #4
+    mov     x12, #4
+    lsl     x11, x12, x11           // bytes of the smallest data cache line
+    mrs     x13, sctlr_el2
+    mov     x14, #(1 << 0 | 1 << 2)
+    bic     x13, x13, x14
+    dsb     sy                      // the copy and its cleaning are complete
+    msr     sctlr_el2, x13
+    isb                             // MMU and data cache are off: this life writes nothing any more
+    // What it wrote lies in caches still: evicted later it would undo what the second life, if
+    // that is here, or a guest writes past them.
+    add     x10, x10, x22
+    mov     x12, x22
+1:  dc      civac, x12
+    add     x12, x12, x11
+    cmp     x12, x10
+    b.lo    1b
+    tlbi    alle2                   // nothing of the first map's translations
+    ic      iallu                   // no instruction that was fetched where the copy lies now
+    dsb     sy                      // all of that is complete
+    isb                             // and what follows is fetched after it
+    br      x9
+
+function second_life
+    bti     j
+    mrs     x20, CurrentEL
+    copy_data __pristine, __pristine_end, __rodata_end
+    b       begin
 
 // x0 = PerCpu, cleaned to the PoC by the boot CPU: the MMU and caches are off.
 function secondary_entry

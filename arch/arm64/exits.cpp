@@ -10,6 +10,7 @@
 #include "arch/arm64/interrupts.hpp"
 #include "arch/arm64/percpu.hpp"
 #include "arch/arm64/registers.hpp"
+#include "arch/arm64/syndrome.hpp"
 #include "hyp/vm/vm.hpp"
 
 #include <algorithm>
@@ -42,8 +43,10 @@ void skip_instruction() {
 }
 
 [[gnu::noinline]] void handle_call(GuestFrame& frame) {
-    const GuestCall call =
-        call_of({frame.x[0], frame.x[1], frame.x[2], frame.x[3], frame.x[4], frame.x[5]});
+    const auto function = static_cast<u32>(frame.x[0]); // X1 to X5 are its arguments
+    const GuestCall call{.function = function,
+                         .mask = argument_mask(function),
+                         .arguments = {frame.x[1], frame.x[2], frame.x[3], frame.x[4], frame.x[5]}};
     const CallResult result = guest_call(*this_cpu().vcpu->vm, call);
     frame.x[0] = static_cast<u64>(result.status);
     if (result.has_values) {
@@ -52,71 +55,24 @@ void skip_instruction() {
     answer_kicks(); // The call may have waited, and taken kicks that were meant for the guest.
 }
 
-/// ISS of a trapped MSR, MRS or system instruction (Arm ARM D19.2.37).
-struct SysregAccess {
-    SysregEncoding encoding;
-    u64 transfer_register;
-    bool is_read;
-
-    static SysregAccess from(u64 iss) {
-        const auto field = [iss](unsigned low, unsigned width) {
-            return static_cast<u32>(iss >> low & ((u64{1} << width) - 1));
-        };
-        return {.encoding = {.op0 = field(20, 2),
-                             .op1 = field(14, 3),
-                             .crn = field(10, 4),
-                             .crm = field(1, 4),
-                             .op2 = field(17, 3)},
-                .transfer_register = field(5, 5),
-                .is_read = field(0, 1) != 0};
-    }
-};
-
 [[gnu::noinline]] void handle_sysreg(GuestFrame& frame) {
-    const auto access = SysregAccess::from(ESR_EL2::iss(read<ESR_EL2>()));
-    Hypervisor& baton = hypervisor();
-    if (access.is_read) {
-        if (const auto value = baton.clusters.read(access.encoding)) {
-            write_x(frame, access.transfer_register, *value);
+    const SysregTrap trap{{ESR_EL2::iss(read<ESR_EL2>())}};
+    PerCpu& self = this_cpu();
+    const Clusters& clusters = hypervisor().clusters;
+    if (trap.is_read()) {
+        if (const auto value = clusters.read(trap.encoding())) {
+            write_x(frame, trap.Rt(), *value);
             return skip_instruction();
         }
         return inject_undefined();
     }
-    const u64 value = read_x(frame, access.transfer_register);
-    if (baton.vgic.write_trapped_sysreg(this_cpu().vgic, access.encoding, value) ||
-        baton.clusters.write(access.encoding, value)) {
+    const u64 value = read_x(frame, trap.Rt());
+    if (self.vm->vgic.write_trapped_sysreg(self.vgic, trap.encoding(), value) ||
+        clusters.write(trap.encoding(), value)) {
         return skip_instruction();
     }
     inject_undefined();
 }
-
-/// ISS of a data abort whose ISV is set: a plain load or store of one register.
-struct MmioAccess {
-    explicit MmioAccess(u64 iss) : iss_{iss} {}
-    bool valid() const { return (iss_ >> 24 & 1) != 0; }
-    u32 size() const { return 1U << (iss_ >> 22 & 3); }
-    u64 transfer_register() const { return iss_ >> 16 & 31; }
-    bool is_write() const { return (iss_ >> 6 & 1) != 0; }
-
-    /// The register's new value: extended by sign (SSE) to 32 or 64 bits (SF), or by zeros.
-    u64 loaded(u64 value) const {
-        const u32 bits = size() * 8;
-        if (bits < 64) {
-            value &= (u64{1} << bits) - 1;
-            if ((iss_ >> 21 & 1) != 0 && (value >> (bits - 1) & 1) != 0) {
-                value |= ~u64{0} << bits;
-            }
-        }
-        return (iss_ >> 15 & 1) != 0 ? value : static_cast<u32>(value);
-    }
-    u64 stored(u64 value) const {
-        const u32 bits = size() * 8;
-        return bits < 64 ? value & ((u64{1} << bits) - 1) : value;
-    }
-
-  private:
-    u64 iss_;
-};
 
 /// The IPA of a translation fault (HPFAR_EL2 holds the page, FAR_EL2 the offset in it).
 GuestAddr fault_address() {
@@ -124,27 +80,30 @@ GuestAddr fault_address() {
             (read_raw<FAR_EL2>() & (page_size - 1))};
 }
 
-bool is_stage1_walk(u64 iss) { return (iss >> 7 & 1) != 0; }
-
 [[gnu::noinline]] void handle_data_abort(GuestFrame& frame) {
-    const u64 iss = ESR_EL2::iss(read<ESR_EL2>());
-    const MmioAccess access{iss};
-    if (!access.valid() || is_stage1_walk(iss)) {
+    const DataAbort access{{ESR_EL2::iss(read<ESR_EL2>())}};
+    if (!access.is_stage2_fault()) {
+        return inject_own_abort(); // of the guest's making: a misaligned access to a device
+    }
+    if (!access.ISV() || access.S1PTW()) {
         return refuse_access();
     }
-    Hypervisor& baton = hypervisor();
     const GuestAddr address = fault_address();
-    if (access.is_write()) {
-        const u64 value = access.stored(read_x(frame, access.transfer_register()));
-        if (!baton.vgic.mmio_write(this_cpu().vgic, address, access.size(), value)) {
+    const auto* const device = this_cpu().vm->traps.find(address);
+    if (device == nullptr) {
+        return refuse_access();
+    }
+    if (access.WnR()) {
+        const u64 value = access.stored(read_x(frame, access.SRT()));
+        if (!device->write(address, access.bytes(), value)) {
             return refuse_access();
         }
     } else {
-        const auto value = baton.vgic.mmio_read(this_cpu().vgic, address, access.size());
-        if (!value) {
+        u64 value = 0;
+        if (!device->read(address, access.bytes(), value)) {
             return refuse_access();
         }
-        write_x(frame, access.transfer_register(), access.loaded(*value));
+        write_x(frame, access.SRT(), access.loaded(value));
     }
     skip_instruction();
 }

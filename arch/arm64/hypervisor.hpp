@@ -2,16 +2,19 @@
 #pragma once
 
 #include "arch/arm64/dsu/clusters.hpp"
-#include "arch/arm64/gic/vgic.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
 #include "arch/arm64/mmu/stage2.hpp"
 #include "arch/arm64/percpu.hpp"
 #include "arch/arm64/pl011.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
+#include "arch/arm64/vgic/vgic.hpp"
 #include "arch/arm64/vm_arch.hpp"
+#include "hyp/console/multiplexer.hpp"
 #include "hyp/memory/bump.hpp"
 #include "hyp/memory/layout.hpp"
 #include "hyp/platform/options.hpp"
 #include "hyp/platform/platform.hpp"
+#include "hyp/platform/vm_config.hpp"
 #include "hyp/vm/vm.hpp"
 
 #include <array>
@@ -25,27 +28,31 @@ namespace baton::arm64 {
 /// All of Baton's state that is not per CPU. Set up once at boot, in this order; afterwards only
 /// the VM and its virtual GIC change, by their own rules.
 struct Hypervisor {
-    Platform platform;
+    FullPlatform platform;
     Options options;
     std::optional<Pl011> console;
     MemoryLayout layout;
     BumpAllocator pool;
     std::optional<Stage1> map;
     std::span<PerCpu> cpus;
-    std::span<Vcpu> vcpus;
+    std::span<Vcpu> vcpus; ///< those of a VM one after the other, VMs by VmId
     std::optional<Stage2Format> root_format;
     /// Maps nothing, and stays so: for CPUs that are in no guest.
     std::optional<Stage2> parking_root;
     u8 next_vmid = 1;
-    Vgic vgic;
+    PhysicalGic gic;
+    Multiplexer consoles; ///< with several VMs
     Clusters clusters;
-    VmArch host_arch;
-    Vm host;
+    Division division;
+    /// Boot modules that stay where they are, for VMs that begin anew from them.
+    StaticVector<PhysRange, max_vms * 2 * BootImages::capacity> kept_modules;
+    std::span<Vm> vms;                   ///< by VmId
+    std::span<VmArch> vm_archs;          ///< by VmId
     std::optional<SpinTable> spin_table; ///< baton.park=wfe
     /// Host kexec: parked CPUs leave (departure.hpp).
     std::atomic<bool> departing{false};
 
-    Vm& vm(VmId) { return host; }
+    Vm& vm(VmId id) { return vms[index(id)]; }
 };
 
 /// Raw memory; boot.cpp constructs it there.

@@ -9,6 +9,7 @@ namespace baton::arm64::image {
 /// Defined by baton.ld.
 extern "C" {
 extern char __image_start[], __text_end[], __rodata_end[], __data_end[], __image_end[];
+extern char __pristine[], __pristine_end[];
 extern char __boot_stack_guard[], __boot_stack_bottom[], __boot_stack_top[];
 }
 
@@ -21,8 +22,10 @@ inline PhysRange between(const char* begin, const char* end) {
 inline PhysRange whole() { return between(__image_start, __image_end); }
 inline PhysRange text() { return between(__image_start, __text_end); }
 inline PhysRange rodata() { return between(__text_end, __rodata_end); }
-/// .data and .bss up to the guard page under the boot CPU's stack.
+/// .data, its copy and .bss, up to the guard page under the boot CPU's stack.
 inline PhysRange data() { return between(__rodata_end, __boot_stack_guard); }
+/// .data as it was loaded.
+inline PhysRange pristine() { return between(__pristine, __pristine_end); }
 inline PhysRange boot_stack() { return between(__boot_stack_bottom, __boot_stack_top); }
 
 /// Stays unmapped, so that an overflow of the boot stack is an exception.

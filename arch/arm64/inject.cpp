@@ -90,4 +90,14 @@ void inject_external_abort() {
         syndrome(exception, esr.has(ESR_EL2::IL), status | (instruction ? 0 : iss & cm_wnr)));
 }
 
+void inject_own_abort() {
+    const auto esr = read<ESR_EL2>();
+    const auto exception = from_el0(read<SPSR_EL2>()) ? ExceptionClass::data_abort_lower
+                                                      : ExceptionClass::data_abort_same;
+    // DFSC, WnR, CM and FnV; the rest tells of stage 2.
+    constexpr u64 kept = 0x3f | 1 << 6 | 1 << 8 | 1 << 10;
+    write_raw<FAR_EL1>(read_raw<FAR_EL2>());
+    take_exception(syndrome(exception, esr.has(ESR_EL2::IL), ESR_EL2::iss(esr) & kept));
+}
+
 } // namespace baton::arm64

@@ -15,4 +15,8 @@ void inject_undefined();
 /// external abort: what a bus answers where nothing is.
 void inject_external_abort();
 
+/// The data abort that ESR_EL2 and FAR_EL2 describe is of the guest's own making: it takes it with
+/// the same cause.
+void inject_own_abort();
+
 } // namespace baton::arm64

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/interrupts.hpp"
 
+#include "arch/arm64/console/consoles.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/panic.hpp"
 
 namespace baton::arm64 {
 
 void take_interrupts() {
-    auto& vgic = hypervisor().vgic;
     PerCpu& self = this_cpu();
+    Vgic& vgic = self.vm->vgic;
     const auto came = vgic.handle_interrupts(self.vgic);
     if (came.timer) {
         write_raw<CNTHP_CTL_EL2>(0);
         isb(); // Its line is low before the interrupt can be signalled again.
         vgic.timer_done(self.vgic);
-        self.vcpu->vm->on_alarm();
+        self.kicked = true; // Its VM looks what the alarm was for.
+    }
+    if (came.spi != 0) {
+        take_console_input();
+        vgic.own_spi_done(self.vgic, came.spi);
     }
     if (came.kick) {
         self.kicked = true;
@@ -30,9 +35,8 @@ void answer_kicks() {
         return;
     }
     self.kicked = false;
-    Hypervisor& baton = hypervisor();
     self.vcpu->vm->answer_kick();
-    baton.vgic.flush(self.vgic);
+    self.vm->vgic.flush(self.vgic);
 }
 
 } // namespace baton::arm64

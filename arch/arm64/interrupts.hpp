@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/vgic.hpp"
+#include "arch/arm64/vgic/vgic.hpp"
 
 namespace baton::arm64 {
 

@@ -10,7 +10,9 @@
 #define MARK_STEP 0x63
 #define MARK_WAIT 0x64
 #define MARK_WOKEN 0x65 // out of WFI, or out of the guest by an interrupt
-#define MARK_ORDER_SENT 0x66
-#define MARK_ORDER_TAKEN 0x67
+#define MARK_COMMAND_SENT 0x66
+#define MARK_COMMAND_TAKEN 0x67
 #define MARK_ARRIVAL_SENT 0x68
 #define MARK_ARRIVAL_TAKEN 0x69
+#define MARK_WATCH 0x6a   // by a guest: what this CPU executes from now on is watched
+#define MARK_UNWATCH 0x6b // by a guest: no longer

@@ -12,8 +12,8 @@ using arm64::mark;
 void phase() { mark<MARK_PHASE>(); }
 void step() { mark<MARK_STEP>(); }
 void wait() { mark<MARK_WAIT>(); }
-void order_sent() { mark<MARK_ORDER_SENT>(); }
-void order_taken() { mark<MARK_ORDER_TAKEN>(); }
+void command_sent() { mark<MARK_COMMAND_SENT>(); }
+void command_taken() { mark<MARK_COMMAND_TAKEN>(); }
 void arrival_sent() { mark<MARK_ARRIVAL_SENT>(); }
 void arrival_taken() { mark<MARK_ARRIVAL_TAKEN>(); }
 

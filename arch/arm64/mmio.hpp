@@ -28,6 +28,9 @@ class Mmio {
     void write(Register32 reg, u32 value, u64 offset = 0) const {
         asm volatile("str %w0, [%1]" ::"r"(value), "r"(at(reg, offset)) : "memory");
     }
+    void write_byte(Register32 reg, u8 value, u64 offset) const {
+        asm volatile("strb %w0, [%1]" ::"r"(value), "r"(at(reg, offset)) : "memory");
+    }
     [[nodiscard]] u64 read(Register64 reg, u64 offset = 0) const
         requires(!__is_same(Register32, Register64))
     {

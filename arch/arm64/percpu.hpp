@@ -4,15 +4,19 @@
 #include "arch/arm64/asm_offsets.hpp"
 #include "arch/arm64/dsu/unit.hpp"
 #include "arch/arm64/entry_state.hpp"
-#include "arch/arm64/gic/vgic.hpp"
 #include "arch/arm64/guest_frame.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
 #include "arch/arm64/registers.hpp"
+#include "arch/arm64/vgic/vgic.hpp"
 #include "hyp/lifecycle/vcpu.hpp"
 #include "hyp/types.hpp"
 
 #include <atomic>
 #include <cstddef>
+
+namespace baton {
+struct VmArch;
+}
 
 namespace baton::arm64 {
 
@@ -30,6 +34,7 @@ struct alignas(64) PerCpu {
 
     CpuId id{};
     Vcpu* vcpu = nullptr; ///< that is pinned to it
+    VmArch* vm = nullptr; ///< of the VM that this is of
     u64 mpidr = 0;
     std::atomic<bool> running{false}; ///< it came up
     /// The last handover since which its redistributor has held nothing of an older kernel.

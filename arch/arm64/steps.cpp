@@ -2,6 +2,7 @@
 #include "arch/arm64/steps.hpp"
 
 #include "arch/arm64/barrier.hpp"
+#include "arch/arm64/console/consoles.hpp"
 #include "arch/arm64/device_memory.hpp"
 #include "arch/arm64/el1_state.hpp"
 #include "arch/arm64/faults.hpp"
@@ -18,34 +19,37 @@ namespace {
 /// A handover drops what the list registers hold: the next kernel must not see it. For a CPU_OFF
 /// it goes back to the GIC, for the guest may have routed it to a CPU that stays.
 void empty_list_registers(Vcpu& self) {
-    VgicCpu& vgic = this_cpu().vgic;
+    PerCpu& cpu = this_cpu();
     if (self.vm->lifecycle().handover_wanted()) {
-        hypervisor().vgic.drop_interrupts(vgic);
+        cpu.vm->vgic.drop_interrupts(cpu.vgic);
     } else {
-        hypervisor().vgic.release_interrupts(vgic);
+        cpu.vm->vgic.release_interrupts(cpu.vgic);
     }
 }
-void close_interface() { hypervisor().vgic.close_interface(this_cpu().vgic); }
+void close_interface() {
+    PerCpu& cpu = this_cpu();
+    cpu.vm->vgic.close_interface(cpu.vgic);
+}
 
 /// Before the gathering, for a Redistributor writes to its tables while LPIs are on. A CPU_OFF
 /// keeps them on, as kernels expect.
 void disable_lpis(Vcpu& self) {
-    VgicCpu& vgic = this_cpu().vgic;
+    PerCpu& cpu = this_cpu();
     if (!self.vm->lifecycle().handover_wanted()) {
-        hypervisor().vgic.hand_over_lpis(vgic);
+        cpu.vm->vgic.hand_over_lpis(cpu.vgic);
     } else {
-        (void)hypervisor().vgic.disable_lpis(vgic); // if they stay on: arch::memory_in_use
+        (void)cpu.vm->vgic.disable_lpis(cpu.vgic); // if they stay on: arch::memory_in_use
     }
 }
 
 /// No LPI is made any more, and no table of the ITS's is in memory.
-void stop_its(Vm&) {
-    if (!hypervisor().vgic.reset_its()) {
+void stop_its(Vm& vm) {
+    if (!vm.arch().vgic.reset_its()) {
         log::line("warning: an ITS does not come to rest: it may still write to its tables");
     }
 }
 /// Of CPUs that are off, which keep them, or lost.
-void disable_idle_lpis(Vm&) { (void)hypervisor().vgic.disable_lpis_of_others(); }
+void disable_idle_lpis(Vm& vm) { (void)vm.arch().vgic.disable_lpis_of_others(); }
 
 /// Its last core in the guest stops a cluster's counters.
 void give_up_share() {
@@ -54,18 +58,18 @@ void give_up_share() {
     }
 }
 
-void take_shares(Vm&) {
+void take_shares(Vm& vm) {
     if (!hypervisor().clusters.empty()) {
-        hypervisor().clusters.take_away();
+        hypervisor().clusters.take_away(vm);
     }
 }
-void forget_sgis(Vm&) { hypervisor().vgic.forget_sgis(); }
-void reset_spis(Vm&) {
-    if (!hypervisor().vgic.reset_spis()) {
+void forget_sgis(Vm& vm) { vm.arch().vgic.forget_sgis(); }
+void reset_spis(Vm& vm) {
+    if (!vm.arch().vgic.reset_spis()) {
         log::line("warning: the Distributor did not take its reset in time");
     }
 }
-void route_spis(Vm&) { hypervisor().vgic.route_spis(this_cpu().vgic); }
+void route_spis(Vm& vm) { vm.arch().vgic.route_spis(this_cpu().vgic); }
 
 /// A device that does not stop is named in the log: the next kernel's memory is not safe from it.
 void stop_dma(Vm& vm) {
@@ -78,13 +82,18 @@ void stop_dma(Vm& vm) {
     }
 }
 
-void switch_memory(Vm& vm) { vm.switch_to_staged_image(); }
+void end_console(Vm& vm) { reset_console(vm.id()); }
+void switch_memory(Vm& vm) { vm.switch_images(); }
+void shut_others(Vm& vm) { vm.shut_others(); }
 
-void refuse_1_of_n() { hypervisor().vgic.refuse_1_of_n(this_cpu().vgic); }
+void refuse_1_of_n() {
+    PerCpu& cpu = this_cpu();
+    cpu.vm->vgic.refuse_1_of_n(cpu.vgic);
+}
 void reset_redistributor(Vcpu& vcpu) {
     PerCpu& self = this_cpu();
     self.clean_since = vcpu.vm->lifecycle().taken_down();
-    if (!hypervisor().vgic.reset_own_interrupts(self.vgic)) {
+    if (!self.vm->vgic.reset_own_interrupts(self.vgic)) {
         log::line("warning: CPU {}: the Redistributor did not take its reset in time", self.id);
     }
 }
@@ -109,6 +118,7 @@ constexpr Parts mmu{"mmu", Part{"control", reset_control}};
 constexpr Parts vgic{"vgic", Part{"list", empty_list_registers}, Part{"interface", close_interface},
                      Part{"lpis", disable_lpis}};
 
+constexpr Parts vms{"vms", Part{"others", shut_others}};
 constexpr Parts irqs{"irqs",
                      Part{"clusters", take_shares},
                      Part{"its", stop_its},
@@ -116,7 +126,7 @@ constexpr Parts irqs{"irqs",
                      Part{"sgis", forget_sgis},
                      Part{"spis", reset_spis},
                      Part{"routes", route_spis}};
-constexpr Parts dma{"dma", Part{"devices", stop_dma}};
+constexpr Parts dma{"dma", Part{"devices", stop_dma}, Part{"console", end_console}};
 constexpr Parts memory{"memory", Part{"images", switch_memory}};
 
 constexpr Parts pmu{"pmu",
@@ -144,7 +154,7 @@ constexpr Parts el1{"el1",
 constexpr Parts gicr{"gicr", Part{"1_of_n", refuse_1_of_n}, Part{"own", reset_redistributor}};
 constexpr Parts root{"root", Part{"old", leave_root}};
 
-static_assert(acts_on_vm(irqs) && acts_on_vm(dma) && acts_on_vm(memory));
+static_assert(acts_on_vm(vms) && acts_on_vm(irqs) && acts_on_vm(dma) && acts_on_vm(memory));
 static_assert(acts_on_core(vgic) && acts_on_core(gicr));
 
 constexpr bool parallel = true;
@@ -159,6 +169,7 @@ constexpr std::array table{
     Step{"mmu", Stage::drain, undo<mmu>, parallel},
     Step{"vgic", Stage::drain, undo<vgic>, parallel},
 
+    Step{"vms", Stage::gather, undo<vms>, parallel},
     Step{"irqs", Stage::gather, undo<irqs>, parallel},
     Step{"dma", Stage::gather, undo<dma>, parallel},
     Step{"memory", Stage::gather, undo<memory>, parallel},

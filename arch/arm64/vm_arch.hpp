@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/console/vpl011.hpp"
 #include "arch/arm64/mmu/stage2.hpp"
+#include "arch/arm64/trap_map.hpp"
+#include "arch/arm64/vgic/vgic.hpp"
+#include "hyp/platform/guest_dtb.hpp"
 #include "hyp/platform/platform.hpp"
 #include "hyp/static_vector.hpp"
 
@@ -24,6 +28,19 @@ struct VmArch {
     std::span<const PhysRange> devices; ///< what its roots map beside its memory
     std::span<const PciHost> pci_hosts;
     StaticVector<PhysRange, 64> virtio_mmio; ///< those of its frames that have a device
+    arm64::TrapMap traps;                    ///< devices that Baton emulates
+    arm64::Vgic vgic;
+    std::optional<arm64::Vpl011> console;
+    u32 console_interrupt = 0; ///< an SPI that no device has
+    /// Of a shared memory region that is the VM's: which SPI, without a device, of which other VM.
+    struct Doorbell {
+        u32 region;
+        VmId rings;
+        u32 interrupt;
+    };
+    StaticVector<Doorbell, 16> doorbells;
+    StaticVector<PhysRange, 16> shared_memory; ///< the same regions
+    StaticVector<SharedMemoryNode, 16> shared; ///< the same, as its guest's DTB tells of them
     /// Where LPIs could not be turned off: a configuration and a pending table for each CPU.
     StaticVector<PhysRange, 2 * max_cpus> stuck_tables;
 };

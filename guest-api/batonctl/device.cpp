@@ -76,9 +76,21 @@ Outcome<> Device::drop() {
     return call(BATON_IOCTL_DROP, request);
 }
 
-Outcome<> Device::exec() {
-    baton_ioctl_exec request{};
+Outcome<> Device::exec() { return exec(0); }
+
+Outcome<> Device::exec(baton_u64 id) {
+    baton_ioctl_exec request{.answer = {}, .id = id};
     return call(BATON_IOCTL_EXEC, request);
+}
+
+Outcome<> Device::drop(baton_u64 id) {
+    baton_ioctl_drop_id request{.answer = {}, .id = id};
+    return call(BATON_IOCTL_DROP_ID, request);
+}
+
+Outcome<> Device::power(unsigned number, baton_vm_operation operation) {
+    baton_ioctl_power request{.answer = {}, .vm = number, .operation = operation};
+    return call(BATON_IOCTL_POWER, request);
 }
 
 /// What an older Baton does not know of the struct stays 0.
@@ -96,6 +108,10 @@ Outcome<Struct> Device::read(unsigned long command, unsigned argument) {
 }
 
 Outcome<baton_status> Device::status() { return read<baton_status>(BATON_IOCTL_STATUS); }
+
+Outcome<baton_vm_status> Device::vm_status(unsigned number) {
+    return read<baton_vm_status>(BATON_IOCTL_VM_STATUS, number);
+}
 
 Outcome<baton_trace> Device::trace() { return read<baton_trace>(BATON_IOCTL_TRACE); }
 

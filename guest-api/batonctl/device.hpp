@@ -4,6 +4,7 @@
 #include "descriptor.hpp"
 #include "guest-api/linux/device_abi.h"
 #include "outcome.hpp"
+#include "vm_calls.hpp"
 
 #include <cstddef>
 #include <span>
@@ -12,7 +13,7 @@
 namespace batonctl {
 
 /// /dev/baton, open. A load belongs to it: what is not sealed is dropped when it is closed.
-class Device {
+class Device final : public VmCalls {
   public:
     static Outcome<Device> open();
 
@@ -22,6 +23,11 @@ class Device {
     Outcome<> drop();
     /// Does not return when it succeeds.
     Outcome<> exec();
+
+    Outcome<baton_vm_status> vm_status(unsigned number) override;
+    Outcome<> exec(baton_u64 id) override;
+    Outcome<> drop(baton_u64 id) override;
+    Outcome<> power(unsigned number, baton_vm_operation operation) override;
 
     Outcome<baton_status> status();
     Outcome<baton_trace> trace();

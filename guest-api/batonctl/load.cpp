@@ -6,6 +6,7 @@
 #include "pieces.hpp"
 #include "progress.hpp"
 #include "text.hpp"
+#include "vms.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -85,12 +86,33 @@ Outcome<> send(Device& device, Pieces& pieces) {
     return then(std::move(sent), [&] { return sender.seal(); });
 }
 
-/// Baton sees only that it is no Image; we can say more.
-Failure with_kind(Failure failure, const Options& options, std::span<const std::byte> kernel) {
+/// Baton sees only that it is no Image, and that it is too big; we can say more.
+Failure with_details(Failure failure, const Options& options, std::span<const std::byte> kernel) {
     if (!is_image(kernel)) {
         failure.sentence += " " + options.kernel + " seems to be " + what_it_is(kernel) + ".";
     }
+    if (failure.status == BATON_TOO_BIG && !options.vm.empty()) {
+        failure.sentence += " The slots of a VM with a node of its own are its baton,slot, in KiB.";
+    }
     return failure;
+}
+
+/// Whom the user means by --vm. Nobody: the pieces are for this VM.
+Outcome<> address(Pieces& pieces, Device& device, const Options& options) {
+    if (options.vm.empty()) {
+        return {};
+    }
+    return then(find_vm(device, options.vm), [&](const baton_vm_status& vm) {
+        pieces.vm = vm.number;
+        return Outcome<>();
+    });
+}
+
+std::string destination(const Options& options, const Pieces& pieces) {
+    if (options.host) {
+        return format(" in the place of Baton, with %zu modules", pieces.modules.size());
+    }
+    return options.vm.empty() ? "" : " for VM " + options.vm;
 }
 
 } // namespace
@@ -104,19 +126,18 @@ Outcome<> load(const Options& options) {
     if (!device) {
         return std::unexpected(device.error());
     }
+    if (Outcome<> addressed = address(*pieces, *device, options); !addressed) {
+        return addressed;
+    }
     Outcome<> sent =
         then(device->begin(pieces->described()), [&] { return send(*device, *pieces); });
     if (!sent) {
-        return std::unexpected(with_kind(sent.error(), options, pieces->kernel));
+        return std::unexpected(with_details(sent.error(), options, pieces->kernel));
     }
-    std::printf(
-        "staged%s: kernel %s, initrd %s, command line '%s'\n",
-        options.host
-            ? format(" in the place of Baton, with %zu modules", pieces->modules.size()).c_str()
-            : "",
-        size_text(pieces->kernel.size()).c_str(),
-        pieces->initrd ? size_text(pieces->initrd->size()).c_str() : "none",
-        pieces->command_line.c_str());
+    std::printf("staged%s: kernel %s, initrd %s, command line '%s'\n",
+                destination(options, *pieces).c_str(), size_text(pieces->kernel.size()).c_str(),
+                pieces->initrd ? size_text(pieces->initrd->size()).c_str() : "none",
+                pieces->command_line.c_str());
     return {};
 }
 

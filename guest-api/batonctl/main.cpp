@@ -6,6 +6,8 @@
 #include "status.hpp"
 #include "text.hpp"
 #include "trace.hpp"
+#include "vm_control.hpp"
+#include "vms.hpp"
 
 #include <sys/reboot.h>
 #include <unistd.h>
@@ -56,12 +58,37 @@ Outcome<> print_log(Device& device) {
     }
 }
 
+/// The help tells the default.
+std::chrono::seconds timeout_of(const Options& options) {
+    return options.timeout.value_or(std::chrono::seconds(10));
+}
+
 /// @returns the exit status
-Outcome<int> print_status(Device& device, bool staged_is_1) {
-    return then(device.status(), [&](const baton_status& status) {
-        std::fputs(status_text(status).c_str(), stdout);
-        return Outcome<int>(staged_is_1 && status.load_state == BATON_STAGED ? 1 : 0);
+Outcome<int> print_status(Device& device, const Options& options) {
+    const Outcome<baton_status> status = device.status();
+    if (!status) {
+        return std::unexpected(status.error());
+    }
+    return then(list_vms(device), [&](const std::vector<baton_vm_status>& vms) {
+        const std::string text =
+            options.json ? status_json(*status, vms) : status_text(*status) + vms_text(vms);
+        std::fputs(text.c_str(), stdout);
+        return Outcome<int>(options.staged_is_1 && status->load_state == BATON_STAGED ? 1 : 0);
     });
+}
+
+Outcome<> print_done(const Outcome<std::string>& outcome) {
+    return then(outcome, [](const std::string& text) {
+        std::printf("%s\n", text.c_str());
+        return Outcome<>();
+    });
+}
+
+Outcome<> exec(Device& device, const Options& options) {
+    if (!options.vm.empty()) {
+        return print_done(exec_vm(device, options.vm, timeout_of(options)));
+    }
+    return options.now ? device.exec() : restart(device, options.host);
 }
 
 Outcome<> print_trace(Device& device, bool json) {
@@ -89,11 +116,15 @@ Outcome<int> run(const Options& options) {
     }
     switch (options.action) {
     case Action::exec:
-        return done(options.now ? device->exec() : restart(*device, options.host));
+        return done(exec(*device, options));
     case Action::unload:
-        return done(device->drop());
+        return done(options.vm.empty() ? device->drop() : unload_vm(*device, options.vm));
+    case Action::start:
+        return done(print_done(start_vm(*device, options.vm, timeout_of(options))));
+    case Action::stop:
+        return done(print_done(stop_vm(*device, options.vm, timeout_of(options))));
     case Action::status:
-        return print_status(*device, options.staged_is_1);
+        return print_status(*device, options);
     case Action::trace:
         return done(print_trace(*device, options.json));
     case Action::log:

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "options.hpp"
 
+#include "options_check.hpp"
+
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string_view>
 #include <vector>
 
@@ -17,9 +20,9 @@ struct Word {
 };
 
 constexpr std::array commands{
-    Word{"load", Action::load},     Word{"exec", Action::exec},   Word{"unload", Action::unload},
-    Word{"status", Action::status}, Word{"trace", Action::trace}, Word{"log", Action::log},
-    Word{"help", Action::help},
+    Word{"load", Action::load},   Word{"exec", Action::exec}, Word{"unload", Action::unload},
+    Word{"start", Action::start}, Word{"stop", Action::stop}, Word{"status", Action::status},
+    Word{"trace", Action::trace}, Word{"log", Action::log},   Word{"help", Action::help},
 };
 
 /// kexec's spellings of the commands.
@@ -37,9 +40,7 @@ const Word* find(const std::array<Word, count>& words, string_view name) {
     return found == words.end() ? nullptr : &*found;
 }
 
-std::unexpected<Failure> misuse(std::string sentence) {
-    return fail(Exit::usage, std::move(sentence) + " `batonctl --help` shows what can be said.");
-}
+constexpr unsigned longest_timeout = 24 * 60 * 60; // seconds
 
 /// Walks the arguments; an option's value is behind "=" or is the next argument.
 class Parser {
@@ -56,7 +57,10 @@ class Parser {
                 return std::unexpected(taken.error());
             }
         }
-        return checked();
+        if (!action_seen_) {
+            return misuse("There is no command.");
+        }
+        return then(check(options_, append_seen_), [&] { return Outcome<Options>(options_); });
     }
 
   private:
@@ -81,7 +85,8 @@ class Parser {
             return word ? take_action(word->action, argument)
                         : misuse("'" + std::string(argument) + "' is no command.");
         }
-        return set(options_.kernel, argument, "kernel");
+        return is_power(options_.action) ? set(options_.vm, argument, "VM")
+                                         : set(options_.kernel, argument, "kernel");
     }
 
     Outcome<> take_action(Action action, string_view name) {
@@ -108,6 +113,12 @@ class Parser {
         }
         if (name == "--module") {
             return take_module(argument, equals);
+        }
+        if (name == "--vm") {
+            return take_vm(argument, equals);
+        }
+        if (name == "--timeout") {
+            return take_timeout(argument, equals);
         }
         if (argument == "--host") {
             options_.host = true;
@@ -146,48 +157,33 @@ class Parser {
         return {};
     }
 
+    /// An empty one would be this VM.
+    Outcome<> take_vm(string_view argument, std::size_t equals) {
+        Outcome<> taken = take_value(options_.vm, argument, equals, "VM");
+        return taken && options_.vm.empty() ? misuse("--vm wants a VM's name or number.") : taken;
+    }
+
+    Outcome<> take_timeout(string_view argument, std::size_t equals) {
+        std::string value;
+        if (Outcome<> taken = take_value(value, argument, equals, "timeout"); !taken) {
+            return taken;
+        }
+        unsigned seconds = 0;
+        const char* const end = value.data() + value.size();
+        const auto [rest, error] = std::from_chars(value.data(), end, seconds);
+        if (error != std::errc{} || rest != end || seconds == 0 || seconds > longest_timeout) {
+            return misuse("'" + value + "' is no timeout: give seconds, 1 to 86400.");
+        }
+        options_.timeout = std::chrono::seconds(seconds);
+        return {};
+    }
+
     static Outcome<> set(std::string& value, string_view given, const char* what) {
         if (!value.empty()) {
             return misuse("'" + std::string(given) + "' is a second " + what + ".");
         }
         value = given;
         return {};
-    }
-
-    Outcome<Options> checked() {
-        const bool load = options_.action == Action::load;
-        if (!action_seen_) {
-            return misuse("There is no command.");
-        }
-        if (options_.action == Action::help) {
-            return options_;
-        }
-        if (load && options_.kernel.empty()) {
-            return misuse("There is no kernel to load.");
-        }
-        if (!load && (!options_.kernel.empty() || !options_.initrd.empty() || append_seen_ ||
-                      options_.reuse_command_line)) {
-            return misuse("A kernel, an initrd and a command line belong to load.");
-        }
-        if (!load && !options_.modules.empty()) {
-            return misuse("Modules belong to load.");
-        }
-        if (!options_.modules.empty() && !options_.host) {
-            return misuse("Modules are for an image in the place of Baton: say --host too.");
-        }
-        if (options_.host && !load && options_.action != Action::exec) {
-            return misuse("--host belongs to load and exec.");
-        }
-        if (options_.host && options_.now) {
-            return misuse("--now is not for --host: all devices want to be shut down first.");
-        }
-        if (options_.now && options_.action != Action::exec) {
-            return misuse("--now belongs to exec.");
-        }
-        if (options_.json && options_.action != Action::trace) {
-            return misuse("--json belongs to trace.");
-        }
-        return options_;
     }
 
     std::vector<string_view> arguments_;
@@ -201,48 +197,5 @@ class Parser {
 } // namespace
 
 Outcome<Options> parse(std::span<const char* const> arguments) { return Parser(arguments).parse(); }
-
-const char* const help_text =
-    R"(batonctl: loads the next kernel into Baton, the hypervisor below this kernel, and starts it.
-
-    batonctl load --kernel FILE [--initrd FILE] [--append STRING] [--reuse-cmdline]
-        Stages FILE: an arm64 Image, plain, gzip'd, or in an EFI zboot file (vmlinuz as Debian,
-        Ubuntu and Fedora ship it). --append gives its command line; --reuse-cmdline takes the
-        running kernel's, and puts what --append gives behind it. The running kernel goes on; an
-        image that was staged before is dropped. From now on `reboot` is a fast swap to it.
-    batonctl exec
-        Starts the staged image now, through the kernel's restart: disks are synced and devices
-        shut down, but no service is stopped. `reboot` does that too.
-    batonctl exec --now
-        Starts it at once. Nothing is synced or shut down: what is not on the disk is lost.
-    batonctl load --host --kernel FILE [--initrd FILE] [--append STRING]
-                  [--module FILE[:ARGUMENTS]]...
-        Stages FILE to take the place of Baton itself and of all above it, at EL2, where Linux has KVM.
-        If FILE is a baton.img, --module gives it its guests: a kernel with its command line, its
-        initrd, the next kernel.
-    batonctl exec --host
-        Starts it, as exec does.
-    batonctl unload
-        Drops the staged image: `reboot` is a real reset again.
-    batonctl status
-        CPUs, slots, what is staged, what the last handover took.
-    batonctl trace [--json]
-        The last handover, CPU by CPU and step by step. --json: trace events for Chrome or Perfetto.
-    batonctl log
-        Baton's own messages.
-
-kexec's spellings are understood: -l FILE (--load), --initrd=, --ramdisk=, --append=,
---command-line=, --reuse-cmdline, -e (--exec), -u (--unload), -S (--status; its exit status is 1
-if an image is staged, and 0 if not, as kexec's).
-
-Exit status:
-    0  done
-    1  it failed: a file, its format, its size; or Baton refuses, and the message says why
-    2  the command line makes no sense
-    3  there is no /dev/baton (module not loaded), or no Baton below
-    4  not allowed: CAP_SYS_BOOT, kernel.kexec_load_disabled, lockdown, baton.load=off
-    5  nothing is staged that could be started
-    6  busy: another load is in progress
-)";
 
 } // namespace batonctl

@@ -3,13 +3,15 @@
 
 #include "outcome.hpp"
 
+#include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace batonctl {
 
-enum class Action { help, load, exec, unload, status, trace, log };
+enum class Action { help, load, exec, unload, start, stop, status, trace, log };
 
 /// A boot module of an image that takes Baton's place: a hypervisor finds it in /chosen.
 struct ModuleOption {
@@ -27,7 +29,9 @@ struct Options {
     bool host = false;                 ///< load, exec: in the place of Baton itself
     std::vector<ModuleOption> modules; ///< load with `host`
     bool now = false;                  ///< exec: not through the kernel's restart
-    bool json = false;                 ///< trace
+    std::string vm; ///< load, exec, unload, start, stop: another VM's name or number; empty: none
+    std::optional<std::chrono::seconds> timeout; ///< exec of another VM, start, stop
+    bool json = false;                           ///< status, trace
     bool staged_is_1 = false; ///< status: exit status 1 if an image is staged, as `kexec -S`
 };
 

@@ -18,19 +18,22 @@ enum class Exit {
     not_allowed = 4,
     nothing_staged = 5,
     busy = 6, ///< another load is in progress
+    late = 7, ///< another VM did not do in time what it was told
 };
 
 /// What could not be done: a sentence or two that say what to do about it.
 struct Failure {
     Exit exit;
     std::string sentence;
+    /// What Baton refused with, enum baton_error; 0: it was not Baton.
+    long long status = 0;
 };
 
 template <class T = void>
 using Outcome = std::expected<T, Failure>;
 
 inline std::unexpected<Failure> fail(Exit exit, std::string sentence) {
-    return std::unexpected(Failure{exit, std::move(sentence)});
+    return std::unexpected(Failure{.exit = exit, .sentence = std::move(sentence)});
 }
 
 /// What the next step makes of an outcome's value; a failure passes by it. (std::expected's own

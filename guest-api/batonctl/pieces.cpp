@@ -68,6 +68,7 @@ baton_load Pieces::described() const {
         }
     };
     load.kind = kind;
+    load.vm = vm;
     add(BATON_PIECE_KERNEL, kernel.size());
     add(BATON_PIECE_INITRD, initrd ? initrd->size() : 0);
     add(BATON_PIECE_COMMAND_LINE, command_line.size());
@@ -106,7 +107,8 @@ Outcome<Pieces> read_pieces(const Options& options) {
                   .kernel = std::move(*kernel),
                   .initrd = {},
                   .command_line = std::move(*line),
-                  .modules = std::move(*modules)};
+                  .modules = std::move(*modules),
+                  .vm = 0};
     if (!options.initrd.empty()) {
         Outcome<File> initrd = File::open(options.initrd, "initrd");
         if (!initrd) {

@@ -22,6 +22,7 @@ struct Pieces {
     std::optional<File> initrd;
     std::string command_line;
     std::vector<Module> modules;
+    baton_u32 vm = 0; ///< whose next kernel it is; 0: this VM's
 
     baton_load described() const;
     std::uint64_t size() const; ///< bytes of all

@@ -3,6 +3,7 @@
 
 #include "text.hpp"
 
+#include <cerrno>
 #include <cstring>
 
 namespace batonctl {
@@ -131,7 +132,13 @@ Failure explain(const baton_answer& answer, int error) {
         return by_kernel(answer, error);
     }
     if (answer.status != BATON_OK) {
-        return by_baton(answer);
+        Failure failure = by_baton(answer);
+        failure.status = answer.status;
+        return failure;
+    }
+    if (error == ENOTTY) {
+        return {Exit::failed, std::string("The module does not know this call.") + not_together,
+                BATON_NOT_SUPPORTED};
     }
     return {Exit::failed, format("The module %s fails: %s.", BATON_DEVICE, std::strerror(error))};
 }

@@ -33,6 +33,21 @@ std::string format(const char* pattern, ...) {
     return text;
 }
 
+std::string json_string(std::string_view text) {
+    std::string result = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            result += '\\';
+            result += c;
+        } else if (static_cast<unsigned char>(c) < ' ') {
+            result += format("\\u%04x", static_cast<unsigned>(c));
+        } else {
+            result += c;
+        }
+    }
+    return result + '"';
+}
+
 std::string size_text(std::uint64_t bytes) {
     static constexpr const char* units[] = {"bytes", "KiB", "MiB", "GiB"};
     return scaled(bytes, 1024, units, 4);

@@ -3,11 +3,15 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace batonctl {
 
 /// printf into a string.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);
+
+/// A string of JSON, quotes included.
+std::string json_string(std::string_view text);
 
 /// "34.9 MiB", "12 KiB", "7 bytes".
 std::string size_text(std::uint64_t bytes);

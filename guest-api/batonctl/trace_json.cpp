@@ -7,22 +7,6 @@
 namespace batonctl {
 namespace {
 
-/// A string of JSON, quotes included.
-std::string quoted(const std::string& text) {
-    std::string result = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            result += '\\';
-            result += c;
-        } else if (static_cast<unsigned char>(c) < ' ') {
-            result += format("\\u%04x", static_cast<unsigned>(c));
-        } else {
-            result += c;
-        }
-    }
-    return result + '"';
-}
-
 /// Collects events, one a line. Their times are microseconds with a fraction.
 class Events {
   public:
@@ -30,7 +14,7 @@ class Events {
 
     void name(const char* what, unsigned track, const std::string& name) {
         add(format("\"name\":\"%s\",\"ph\":\"M\",\"tid\":%u,\"args\":{\"name\":%s}", what, track,
-                   quoted(name).c_str()));
+                   json_string(name).c_str()));
     }
 
     /// From begin to end; a moment that did not come makes it a mark at the other, or nothing.
@@ -42,14 +26,14 @@ class Events {
             return;
         }
         add(format("\"name\":%s,\"cat\":\"%s\",\"ph\":\"X\",\"tid\":%u,\"ts\":%.3f,\"dur\":%.3f",
-                   quoted(name).c_str(), category, track, microseconds(begin),
+                   json_string(name).c_str(), category, track, microseconds(begin),
                    microseconds(end - begin)));
     }
 
     void mark(unsigned track, const std::string& name, baton_u64 time) {
         if (time != BATON_NEVER) {
             add(format("\"name\":%s,\"ph\":\"i\",\"s\":\"t\",\"tid\":%u,\"ts\":%.3f",
-                       quoted(name).c_str(), track, microseconds(time)));
+                       json_string(name).c_str(), track, microseconds(time)));
         }
     }
 

@@ -23,8 +23,12 @@ void report(bool passed, std::string_view name, std::string_view why) {
 
 u32 failures() { return failed_checks.load(std::memory_order_relaxed); }
 
-void end() {
+void print_closing_line() {
     print("guest: {} passed, {} failed\n", passed_checks.load(), failures());
+}
+
+void end() {
+    print_closing_line();
     if (!option("stay")) {
         psci::system_off();
         print("FAIL: SYSTEM_OFF came back\n");

@@ -38,8 +38,11 @@ bool require(std::string_view name, bool condition, std::string_view why = "",
 /// Checks that did not hold so far.
 u32 failures();
 
-/// Prints "guest: N passed, N failed" and powers the machine off; with the option `stay` it sleeps
-/// for ever instead, so that other VMs may go on above a host VM that is through.
+/// "guest: N passed, N failed"
+void print_closing_line();
+
+/// Prints the closing line and powers the machine off; with the option `stay` it sleeps for ever
+/// instead, so that other VMs may go on beside a host VM that is through.
 [[noreturn]] void end();
 
 } // namespace baton::guest

@@ -28,7 +28,7 @@ enum class Gic32 : u64 {
 enum class Gic64 : u64 { IROUTER = 0x6000 };
 using Frame32 = arm64::Mmio<Gic32, Gic64>;
 
-enum class Gicr32 : u64 { CTLR = 0x00, WAKER = 0x14 };
+enum class Gicr32 : u64 { CTLR = 0x00, IIDR = 0x04, WAKER = 0x14 };
 enum class Gicr64 : u64 { TYPER = 0x08 };
 using Redistributor = arm64::Mmio<Gicr32, Gicr64>;
 
@@ -99,14 +99,16 @@ void quiesce(const Frame32& frame, u32 block) {
     }
 }
 
-/// The redistributor of that affinity.
+/// The redistributor of that affinity. Of CPUs that are another VM's there may be frames which read
+/// as 0, and so seem to be of affinity 0.
 std::optional<PhysAddr> find_redistributor(u64 mpidr) {
     // GICR_TYPER has the affinity in the order Aff3.Aff2.Aff1.Aff0, without MPIDR's gap.
     const u64 affinity = (mpidr >> 8 & 0xff00'0000) | (mpidr & 0x00ff'ffff);
     for (const PhysRange& region : redistributor_regions) {
         for (PhysAddr at = region.begin; at < region.end();) {
             const u64 typer = Redistributor{at}.read(Gicr64::TYPER);
-            if (typer >> 32 == affinity) {
+            const bool is_ours = Redistributor{at}.read(Gicr32::IIDR) != 0;
+            if (typer >> 32 == affinity && is_ours) {
                 return at;
             }
             if ((typer & TYPER_Last) != 0) {
@@ -248,11 +250,18 @@ u8 priority(u32 intid) {
 }
 
 void set_group(u32 intid, u32 group) { write_field(Gic32::IGROUPR, intid, 1, group); }
+bool is_ours(u32 spi) { return priority(spi) != 0; }
 u32 group(u32 intid) { return read_bit(Gic32::IGROUPR, intid) ? 1 : 0; }
 
 void set_edge(u32 intid, bool edge) { write_field(Gic32::ICFGR, intid, 2, edge ? 0b10 : 0b00); }
 
-bool is_routed_here(u32 spi) { return distributor.read(Gic64::IROUTER, spi * 8) == own_affinity(); }
+bool is_edge(u32 intid) {
+    return (frame_of(intid).read(Gic32::ICFGR, intid / 16 * 4) >> (intid % 16 * 2) & 0b10) != 0;
+}
+
+u64 route_of(u32 spi) { return distributor.read(Gic64::IROUTER, spi * 8); }
+
+bool is_routed_here(u32 spi) { return route_of(spi) == own_affinity(); }
 
 void route_to_any(u32 spi) { distributor.write(Gic64::IROUTER, u64{1} << 31, spi * 8); }
 

@@ -47,10 +47,16 @@ void set_group(u32 intid, u32 group);
 u32 group(u32 intid);
 /// SPIs and PPIs: edge-triggered or level-sensitive.
 void set_edge(u32 intid, bool edge);
+bool is_edge(u32 intid);
 /// To `cpu` alone.
 void route(u32 spi, const Cpu& cpu);
 /// 1 of N: to whichever CPU the GIC likes.
 void route_to_any(u32 spi);
+/// GICD_IROUTER of the SPI.
+u64 route_of(u32 spi);
+/// Not another VM's: of those nothing can be changed. Asked while its priority is as the library or
+/// a test has set it, not 0.
+bool is_ours(u32 spi);
 /// To the calling CPU alone. The library itself routes nothing.
 bool is_routed_here(u32 spi);
 

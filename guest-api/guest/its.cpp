@@ -118,7 +118,8 @@ State state() {
     for (u64 n = 0; n < 8; n++) {
         bases |= the_its.read(Gits64::BASER, n * 8);
     }
-    return {(control & CTLR_Enabled) != 0, (control & CTLR_Quiescent) != 0, (bases & Valid) != 0};
+    return {(control & CTLR_Enabled) != 0, (control & CTLR_Quiescent) != 0, (bases & Valid) != 0,
+            static_cast<u32>(the_its.read(Gits64::BASER) >> 8 & 3)};
 }
 
 LpiState lpi_state(const Cpu& cpu) {

@@ -13,6 +13,7 @@ inline constexpr u32 first_lpi = 8192, event_count = 4096;
 struct State {
     bool enabled, quiescent;
     bool any_base; ///< GITS_CBASER or a GITS_BASER is valid
+    u32 page_size; ///< GITS_BASER0.Page_Size
 };
 struct LpiState {
     u32 control;

@@ -20,7 +20,7 @@ void push_used(std::optional<PhysRange> range) {
 void read_memory() {
     const auto root = Node::at_path("/");
     for (auto node = root->first_child(); node; node = node->next_sibling()) {
-        if (node->text("device_type") != "memory") {
+        if (node->text("device_type") != "memory" || !node->enabled()) {
             continue;
         }
         for (unsigned i = 0; const auto range = node->reg(i); i++) {

@@ -45,6 +45,7 @@ Pieces pieces_of(const Successor& successor) {
 CallResult begin_load(const Successor& successor) {
     baton_load request{};
     request.kind = successor.kind;
+    request.vm = successor.vm;
     for (const Piece& piece : pieces_of(successor)) {
         request.pieces[request.piece_count].kind = piece.kind;
         request.pieces[request.piece_count++].size = piece.bytes.size();

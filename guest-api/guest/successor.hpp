@@ -23,6 +23,7 @@ struct Successor {
     std::string_view command_line;
     baton_load_kind kind = BATON_GUEST_KEXEC;
     std::span<const SuccessorModule> modules{};
+    u32 vm = 0; ///< another VM's number: the host VM stages its next image
 };
 
 /// Makes a call until it is not BUSY: another vCPU's call of that kind takes a moment only.

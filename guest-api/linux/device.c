@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* /dev/baton: what is behind each ioctl is in load.c and read.c. */
+/* /dev/baton: what is behind each ioctl is in load.c, start.c and read.c. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "internal.h"
@@ -16,6 +16,9 @@ union baton_request {
 	struct baton_ioctl_seal seal;
 	struct baton_ioctl_drop drop;
 	struct baton_ioctl_exec exec;
+	struct baton_ioctl_drop_id drop_id;
+	struct baton_ioctl_power power;
+	struct baton_ioctl_doorbell doorbell;
 	struct baton_ioctl_read read;
 };
 
@@ -32,8 +35,16 @@ static int handle(struct file *file, unsigned int command, union baton_request *
 		return baton_drop(file, &request->drop);
 	case BATON_IOCTL_EXEC:
 		return baton_exec(file, &request->exec);
+	case BATON_IOCTL_DROP_ID:
+		return baton_drop_id(file, &request->drop_id);
+	case BATON_IOCTL_POWER:
+		return baton_power(file, &request->power);
+	case BATON_IOCTL_DOORBELL:
+		return baton_doorbell(file, &request->doorbell);
 	case BATON_IOCTL_STATUS:
 		return baton_status(file, &request->read);
+	case BATON_IOCTL_VM_STATUS:
+		return baton_vm_status(file, &request->read);
 	case BATON_IOCTL_TRACE:
 		return baton_trace(file, &request->read);
 	case BATON_IOCTL_TRACE_CPU:

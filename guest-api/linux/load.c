@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Stages an image, and execs it. One load at a time; it belongs to the open file that began it. */
+/*
+ * Stages an image, for this VM or for another. One load at a time; it belongs to the open file that
+ * began it.
+ */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include "internal.h"
@@ -53,21 +56,31 @@ static int take_lock_as_loader(struct file *file, struct baton_answer *answer)
 	return -EBADFD;
 }
 
-static int begin_locked(struct file *file, struct baton_answer *answer,
-			const struct baton_load *load)
+/* Ends the file's own load, if it has one. */
+static int drop_own_load(struct file *file, struct baton_answer *answer)
 {
 	int error;
 
-	if (loader && loader != file) {
+	if (!loader)
+		return 0;
+	if (loader != file) {
 		answer->refusal = BATON_LOAD_ELSEWHERE;
 		return -EBUSY;
 	}
-	if (loader) {
-		error = baton_call(answer, BATON_LOAD_DROP, load_id, 0, 0, 0, 0);
-		if (error && answer->status != BATON_STALE)
-			return error;
-		loader = NULL;
-	}
+	error = baton_call(answer, BATON_LOAD_DROP, load_id, 0, 0, 0, 0);
+	if (error && answer->status != BATON_STALE)
+		return error;
+	loader = NULL;
+	return 0;
+}
+
+static int begin_locked(struct file *file, struct baton_answer *answer,
+			const struct baton_load *load)
+{
+	int error = drop_own_load(file, answer);
+
+	if (error)
+		return error;
 	error = baton_call(answer, BATON_LOAD_BEGIN, virt_to_phys(load), sizeof(*load), 0, 0, 0);
 	if (error)
 		return error;
@@ -172,31 +185,30 @@ int baton_seal(struct file *file, struct baton_ioctl_seal *request)
 	return error;
 }
 
-int baton_drop(struct file *file, struct baton_ioctl_drop *request)
+/* id: of what is staged, or 0 for whatever it is of this VM. */
+static int drop(struct file *file, struct baton_answer *answer, u64 id)
 {
-	int error = baton_may_load(&request->answer);
+	int error = baton_may_load(answer);
 
 	if (!error)
 		error = take_lock();
 	if (error)
 		return error;
-	if (loader && loader != file) {
-		request->answer.refusal = BATON_LOAD_ELSEWHERE;
-		error = -EBUSY;
-	} else {
-		error = baton_call(&request->answer, BATON_LOAD_DROP, 0, 0, 0, 0, 0);
-		if (!error)
-			loader = NULL;
-	}
+	error = drop_own_load(file, answer);
+	if (!error)
+		error = baton_call(answer, BATON_LOAD_DROP, id, 0, 0, 0, 0);
 	mutex_unlock(&lock);
 	return error;
 }
 
-int baton_exec(struct file *file, struct baton_ioctl_exec *request)
+int baton_drop(struct file *file, struct baton_ioctl_drop *request)
 {
-	int error = baton_may_exec(&request->answer);
+	return drop(file, &request->answer, 0);
+}
 
-	return error ?: baton_call(&request->answer, BATON_EXEC, 0, request->id, 0, 0, 0);
+int baton_drop_id(struct file *file, struct baton_ioctl_drop_id *request)
+{
+	return request->id ? drop(file, &request->answer, request->id) : -EINVAL;
 }
 
 void baton_abandon(struct file *file)

@@ -56,6 +56,11 @@ int baton_status(struct file *file, struct baton_ioctl_read *request)
 	return read_struct(BATON_STATUS, request);
 }
 
+int baton_vm_status(struct file *file, struct baton_ioctl_read *request)
+{
+	return read_numbered(BATON_VM_STATUS, request);
+}
+
 int baton_trace(struct file *file, struct baton_ioctl_read *request)
 {
 	return read_struct(BATON_TRACE, request);

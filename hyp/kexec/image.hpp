@@ -9,7 +9,7 @@
 #include <optional>
 #include <span>
 
-/// The arm64 Image format: Linux's Documentation/arch/arm64/booting.rst, section 4.
+/// Kernel images, and how what comes with one lies in a slot.
 namespace baton {
 
 /// Translation granules, of the machine or of an image, as a set.
@@ -30,15 +30,6 @@ struct ImageInfo {
 inline constexpr usize image_header_size = 64;
 /// Far beyond any machine's memory, and small enough that no sum of sizes below it can wrap.
 inline constexpr u64 size_limit = u64{1} << 52;
-
-/// @param header the first `image_header_size` bytes of the file, or all that there are
-/// @param file_size of the whole file, in bytes
-/// @param supported what the CPUs' MMUs can do
-/// Errors: bad_image_magic (no arm64 Image: compressed, another architecture, shorter than a
-/// header); bad_image_header (big-endian, image_size 0 as before Linux 3.17, a granule that is not
-/// supported, a text_offset that is no address of an instruction); image_too_big (sizes that wrap).
-Result<ImageInfo> parse_image(std::span<const std::byte> header, u64 file_size,
-                              Granules supported = any_granule);
 
 /// What comes along with a kernel. Sizes in bytes.
 struct Attachments {
@@ -65,3 +56,17 @@ Result<SlotPlacement> place_in_slot(PhysRange slot, const ImageInfo& image,
                                     const Attachments& with);
 
 } // namespace baton
+
+namespace baton::arch {
+
+/// Reads the header that the architecture's boot protocol asks for.
+/// @param header the first `image_header_size` bytes of the file, or all that there are
+/// @param file_size of the whole file, in bytes
+/// @param supported what the CPUs' MMUs can do
+/// Errors: bad_image_magic (none of the architecture's: compressed, another's, shorter than a
+/// header); bad_image_header (big-endian, image_size 0 as before Linux 3.17, a granule that is not
+/// supported, a text_offset that is no address of an instruction); image_too_big (sizes that wrap).
+Result<ImageInfo> parse_image(std::span<const std::byte> header, u64 file_size,
+                              Granules supported = any_granule);
+
+} // namespace baton::arch

@@ -25,53 +25,48 @@ void copy(PhysRange to, PhysRange from) {
 
 void ImageStore::init(const Setup& setup) {
     setup_ = setup;
-    seeds_.init({setup.platform->seed.data(), setup.platform->seed.size()});
-    if (!setup.rotate) {
-        return;
-    }
-    for (const BootImage& image : setup.platform->boot_images) {
-        // As many entries as two for each of the platform's boot images: never full.
-        (void)kept_.push(image.kernel);
-        if (image.ramdisk) {
-            (void)kept_.push(*image.ramdisk);
-        }
-    }
+    seeds_.init({setup.platform->seed.data(), setup.platform->seed.size()}, setup.vm);
 }
 
 const BootImage& ImageStore::in_turn() {
-    const auto& images = setup_.platform->boot_images;
+    const auto images = setup_.boot_images;
     const BootImage& image = images[next_boot_image_];
     next_boot_image_ = (next_boot_image_ + 1) % images.size();
     return image;
 }
 
-Result<StagedImage> ImageStore::stage_first() { return stage_boot_image(in_turn(), running_slot_); }
-
-Result<void> ImageStore::stage_next() {
-    auto staged = stage_boot_image(in_turn(), spare_slot());
+Result<const StagedImage*> ImageStore::stage_first() {
+    const auto staged = stage_boot_image(in_turn(), running_slot_);
     if (!staged) {
         return std::unexpected(staged.error());
     }
-    set_staged(*staged);
-    return {};
+    return &by_slot_[running_slot_];
+}
+
+Result<void> ImageStore::stage_next() {
+    const auto staged = stage_boot_image(in_turn(), spare_slot());
+    if (staged) {
+        staged_ = &by_slot_[spare_slot()];
+    }
+    return staged;
 }
 
 Result<void> ImageStore::stage(const Content& content) {
-    auto staged = finish(content, spare_slot());
-    if (!staged) {
-        return std::unexpected(staged.error());
+    const auto staged = finish(content, spare_slot());
+    if (staged) {
+        staged_ = &by_slot_[spare_slot()];
     }
-    set_staged(*staged);
-    return {};
+    return staged;
 }
 
-Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slot) {
-    const auto info = parse_image(header_of(image.kernel), image.kernel.size, setup_.granules);
+Result<> ImageStore::stage_boot_image(const BootImage& image, u32 slot) {
+    const auto info =
+        arch::parse_image(header_of(image.kernel), image.kernel.size, setup_.granules);
     if (!info) {
         return std::unexpected(info.error());
     }
     const u64 initrd_size = image.ramdisk ? image.ramdisk->size : 0;
-    const auto place = place_in_slot(setup_.layout.slots[slot], *info, {.initrd = initrd_size});
+    const auto place = place_in_slot(slots()[slot], *info, {.initrd = initrd_size});
     if (!place) {
         return std::unexpected(place.error());
     }
@@ -89,46 +84,53 @@ Result<StagedImage> ImageStore::stage_boot_image(const BootImage& image, u32 slo
                   slot);
 }
 
-Result<StagedImage> ImageStore::finish(const Content& content, u32 slot) {
+Result<> ImageStore::finish(const Content& content, u32 slot) {
     const SlotPlacement& place = content.place;
     if (is_in_use(place)) {
         return std::unexpected(Error::no_room);
     }
-    StagedImage staged{.kexec = content.kexec,
-                       .id = content.id,
-                       .size = content.size,
-                       .needs = place.dtb.end() - setup_.layout.slots[slot].begin,
-                       .slot = slot,
-                       .entry = to_guest(place.kernel.begin),
-                       .dtb = to_guest(place.dtb.begin)};
+    staged_ = nullptr; // what lay there is overwritten
+    StagedImage& staged = by_slot_[slot];
+    staged.fallback.reset();
+    staged.kexec = content.kexec;
+    staged.id = content.id;
+    staged.size = content.size;
+    staged.needs = place.dtb.end() - slots()[slot].begin;
+    staged.slot = slot;
+    staged.entry = to_guest(place.kernel.begin);
+    staged.dtb = to_guest(place.dtb.begin);
     const auto described = content.kexec == Kexec::guest ? describe_guest(content, staged)
                                                          : describe_machine(content, staged);
     if (!described) {
         return std::unexpected(described.error());
     }
-    for (const VcpuId cpu : excluded_) {
-        disable_cpu(staged, cpu);
+    for (const Vcpu* vcpu : excluded_) {
+        disable_cpu(staged, *vcpu);
     }
     tell_of_use(staged);
     arch::publish_instructions();
-    return staged;
+    return {};
 }
 
 /// The VM as it is for the next kernel: its DTB and its root.
 Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged) {
     const Platform& platform = *setup_.platform;
-    const auto memory =
-        guest_memory(setup_.layout, staged.slot, {platform.ram.begin(), platform.ram.end()},
-                     {platform.reserved.begin(), platform.reserved.end()}, kept_modules());
-    if (!memory) {
-        return std::unexpected(memory.error());
+    const auto known = guest_memory(
+        layout(), setup_.vm, staged.slot, {platform.ram.begin(), platform.ram.end()},
+        {platform.reserved.begin(), platform.reserved.end()}, setup_.kept_modules, memory_);
+    if (!known) {
+        return known;
     }
     const GuestDtbRequest request{.spare_reservations = spare_reservations(),
-                                  .memory = {memory->begin(), memory->end()},
+                                  .memory = {memory_.begin(), memory_.end()},
                                   .bootargs = content.bootargs,
                                   .initrd = content.place.initrd,
                                   .seed = content.seed,
-                                  .dsus = setup_.dsus};
+                                  .counter_units = setup_.counter_units,
+                                  .division = setup_.division,
+                                  .vm = setup_.vm,
+                                  .console = setup_.console,
+                                  .shared = setup_.shared};
     const PhysRange room = content.place.dtb;
     if (auto built =
             build_guest_dtb(setup_.firmware_dtb, request, bytes_of(room), staged.dtb_fields);
@@ -137,7 +139,7 @@ Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged)
     }
     arch::publish_bytes({room.begin, staged.dtb_fields.size});
     const bool mapped =
-        arch::prepare_memory(setup_.vm, staged.slot, {memory->begin(), memory->end()});
+        arch::prepare_memory(setup_.vm, staged.slot, {memory_.begin(), memory_.end()});
     return mapped ? Result<>{} : std::unexpected(Error::no_room);
 }
 
@@ -165,24 +167,19 @@ Result<> ImageStore::describe_machine(const Content& content, StagedImage& stage
     }
     const u64 first_size = align_up(staged.dtb_fields.size, page_size);
     const PhysRange rest = PhysRange::between(room.begin + first_size, room.end());
-    const PhysRange still_used[]{setup_.layout.image, setup_.layout.pool};
+    const PhysRange still_used[]{layout().image, layout().pool};
     request.reserved = still_used;
-    GuestDtb fields;
-    if (auto built = build_guest_dtb(setup_.firmware_dtb, request, bytes_of(rest), fields);
+    if (auto built =
+            build_guest_dtb(setup_.firmware_dtb, request, bytes_of(rest), fallback_fields_);
         !built) {
         return built;
     }
     staged.fallback = {.dtb = to_guest(rest.begin),
-                       .size = fields.size,
-                       .shift = fields.cpu_status[0] - staged.dtb_fields.cpu_status[0]};
-    arch::publish_bytes({room.begin, first_size + fields.size});
+                       .size = fallback_fields_.size,
+                       .shift = fallback_fields_.cpu_status[0] - staged.dtb_fields.cpu_status[0]};
+    arch::publish_bytes({room.begin, first_size + fallback_fields_.size});
     return arch::prepare_memory(setup_.vm, staged.slot, {}) ? Result<>{}
                                                             : std::unexpected(Error::no_room);
-}
-
-void ImageStore::set_staged(const StagedImage& image) {
-    by_slot_[image.slot] = image;
-    staged_ = &by_slot_[image.slot];
 }
 
 const StagedImage& ImageStore::consume() {
@@ -214,12 +211,14 @@ void patch_each(const StagedImage& image, F f) {
 
 } // namespace
 
-void ImageStore::disable_cpu(const StagedImage& image, VcpuId cpu) {
+void ImageStore::disable_cpu(const StagedImage& image, const Vcpu& vcpu) {
+    // An image for the whole machine has the CPUs of all VMs.
+    const u32 number = image.kexec == Kexec::host ? index(vcpu.cpu) : index(vcpu.id);
     const auto& fallback = image.fallback;
     const PhysRange dtb =
         fallback ? PhysRange{to_phys(fallback->dtb), fallback->size} : first_dtb(image);
     patch(dtb, fallback ? fallback->shift : 0, [&](std::span<std::byte> bytes, u32 shift) {
-        const u32 offset = image.dtb_fields.cpu_status[index(cpu)] + shift;
+        const u32 offset = image.dtb_fields.cpu_status[number] + shift;
         baton::disable_cpu(bytes, offset);
         return offset;
     });
@@ -251,9 +250,9 @@ void ImageStore::tell_of_use(const StagedImage& image) const {
             return offset;
         });
     }
-    for (const u32 status : image.dtb_fields.its_status) {
+    for (const u32 status : image.dtb_fields.message_controller_status) {
         patch_each(image, [&](std::span<std::byte> bytes, u32 shift) {
-            disable_its(bytes, status + shift);
+            disable_message_controller(bytes, status + shift);
             return status + shift;
         });
     }

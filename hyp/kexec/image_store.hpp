@@ -4,6 +4,7 @@
 #include "hyp/kexec/image.hpp"
 #include "hyp/kexec/pieces.hpp"
 #include "hyp/kexec/seed_source.hpp"
+#include "hyp/lifecycle/vcpu.hpp"
 #include "hyp/memory/layout.hpp"
 #include "hyp/platform/guest_dtb.hpp"
 #include "hyp/platform/platform.hpp"
@@ -36,7 +37,7 @@ struct StagedImage {
     std::optional<Fallback> fallback{};
 };
 
-/// Memory in which CPUs wait for the next kernel at EL2.
+/// Memory in which CPUs that left Baton wait for the next kernel.
 struct SpinTable {
     PhysRange memory; ///< code and table: not the next kernel's
     PhysAddr table{}; ///< an entry for each CPU, by CpuId
@@ -54,20 +55,26 @@ class ImageStore {
     struct Setup {
         VmId vm{};
         const Platform* platform;
+        std::span<const BootImage> boot_images;  ///< of the VM
         std::span<const std::byte> firmware_dtb; ///< pristine copy
-        MemoryLayout layout;
+        const MemoryLayout* layout;
+        std::span<const PhysRange> kept_modules{}; ///< in RAM, and of no guest: of whichever VM
+        /// Of a machine with several VMs; null: there is one.
+        const Division* division = nullptr;
+        std::optional<GuestInterrupt> console{};    ///< of the VM's emulated UART, with `division`
+        std::span<const SharedMemoryNode> shared{}; ///< that the VM has; they outlive the store
         Granules granules;
         /// Host kexec: where CPUs wait, if they are not switched off.
         std::optional<SpinTable> spin_table;
-        std::span<const DsuNode> dsus{}; ///< that a guest gets; they outlive the store
-        /// baton.rotate: boot images stay in memory and are staged anew, in turn.
+        std::span<const CounterUnit> counter_units{}; ///< that a guest gets; they outlive the store
+        /// Boot images stay in memory and are staged anew, in turn.
         bool rotate;
     };
     void init(const Setup& setup);
 
     /// At boot, before any guest runs: the first boot image goes into slot 0, the second, if there
     /// is one, into slot 1. Errors: those of stage_boot_image.
-    Result<StagedImage> stage_first();
+    Result<const StagedImage*> stage_first();
     Result<void> stage_next();
 
     // --- the claim -------------------------------------------------------------------------------
@@ -95,21 +102,24 @@ class ImageStore {
     /// Errors: no_room (DTB or page tables), too_many, bad_dtb.
     Result<void> stage(const Content& content);
 
-    /// An id for the next image.
-    u64 new_id() { return ++last_id_; }
+    /// An id for the next image: no other image's, of whatever VM.
+    u64 new_id() { return u64{index(setup_.vm)} << 32 | ++last_id_; }
+    /// Whose image it is.
+    static VmId vm_of(u64 image_id) { return VmId{static_cast<u32>(image_id >> 32)}; }
     Result<SlotPlacement> place(const ImageInfo& image, const Attachments& with) const {
-        return place_in_slot(setup_.layout.slots[spare_slot()], image, with);
+        return place_in_slot(slots()[spare_slot()], image, with);
     }
     Granules granules() const { return setup_.granules; }
 
-    bool can_rotate() const { return setup_.rotate && setup_.platform->boot_images.size() > 1; }
+    bool can_rotate() const { return setup_.rotate && !setup_.boot_images.empty(); }
 
     /// This vCPU is none of any kernel staged from now on: it never came up, or it is lost.
-    void exclude(VcpuId cpu) { (void)excluded_.push(cpu); }
+    void exclude(const Vcpu& vcpu) { (void)excluded_.push(&vcpu); }
     bool excludes_any() const { return !excluded_.empty(); }
 
-    /// The GIC goes on using this memory: no image is put there, and every kernel's DTB reserves it
-    /// and has no ITS from now on, that of `image`, which is about to be entered, too.
+    /// The interrupt controller goes on using this memory: no image is put there, and every
+    /// kernel's DTB reserves it and has no message controller from now on, that of `image`, which
+    /// is about to be entered, too.
     void keep_in_use(PhysRange memory, const StagedImage& image);
 
     /// Hands the staged image out, which stays where it is until its slot is staged into again: its
@@ -119,40 +129,41 @@ class ImageStore {
     // --- for all ---------------------------------------------------------------------------------
 
     /// Marks a CPU as broken in a staged image's DTB (host: in the fallback), in place.
-    static void disable_cpu(const StagedImage& image, VcpuId cpu);
+    static void disable_cpu(const StagedImage& image, const Vcpu& vcpu);
 
     u32 running_slot() const { return running_slot_; }
     u32 spare_slot() const { return 1 - running_slot_; }
-    const MemoryLayout& layout() const { return setup_.layout; }
-    /// Boot modules whose memory the guest does not get.
-    std::span<const PhysRange> kept_modules() const { return {kept_.data(), kept_.size()}; }
+    const MemoryLayout& layout() const { return *setup_.layout; }
+    const std::array<PhysRange, 2>& slots() const { return layout().slots_of(setup_.vm); }
 
   private:
-    Result<StagedImage> stage_boot_image(const BootImage& image, u32 slot);
-    void set_staged(const StagedImage& image);
+    Result<> stage_boot_image(const BootImage& image, u32 slot);
     bool is_in_use(const SlotPlacement& place) const;
     void tell_of_use(const StagedImage& image) const;
-    Result<StagedImage> finish(const Content& content, u32 slot);
+    /// Into by_slot_[slot].
+    Result<> finish(const Content& content, u32 slot);
     Result<> describe_guest(const Content& content, StagedImage& staged);
     Result<> describe_machine(const Content& content, StagedImage& staged);
     const BootImage& in_turn();
-    /// Of the GIC's: an LPI configuration and an LPI pending table.
+    /// In which the interrupt controller keeps a CPU's messages (`arch::memory_in_use`).
     static constexpr u32 tables_per_cpu = 2;
     u32 spare_reservations() const {
         const Platform& platform = *setup_.platform;
-        return platform.gic.its.empty() ? 0
-                                        : tables_per_cpu * static_cast<u32>(platform.cpus.size());
+        return platform.message_controllers.empty()
+                   ? 0
+                   : tables_per_cpu * static_cast<u32>(platform.cpus.size());
     }
 
     Setup setup_{};
     SeedSource seeds_;
-    StaticVector<PhysRange, 16> kept_;
-    StaticVector<VcpuId, max_cpus> excluded_;
+    StaticVector<const Vcpu*, max_cpus> excluded_;
     StaticVector<PhysRange, tables_per_cpu * max_cpus> in_use_;
     std::atomic<bool> claimed_{false};
     std::array<StagedImage, 2> by_slot_{}; ///< the running kernel's, and what is staged
     const StagedImage* staged_ = nullptr;
-    u64 last_id_ = 0;
+    MemoryMap memory_;         ///< of the guest that is being staged
+    GuestDtb fallback_fields_; ///< of the host image that is
+    u32 last_id_ = 0;
     u32 running_slot_ = 0;
     usize next_boot_image_ = 0;
 };

@@ -50,7 +50,7 @@ Result<> Load::check(Kexec kexec, std::span<const Piece> pieces) {
     const auto needed =
         slot_size_for({.file_size = kernel, .image_size = kernel}, attachments_of(pieces));
     needed_ = needed.value_or(size_limit);
-    if (needed_ > store_.layout().slots[store_.spare_slot()].size) {
+    if (needed_ > store_.slots()[store_.spare_slot()].size) {
         return std::unexpected(Error::image_too_big);
     }
     return {};
@@ -101,7 +101,7 @@ Result<> Load::place_kernel(PhysRange chunk) {
     const std::span header{bytes.data(), std::min<usize>(chunk.size, bytes.size())};
     std::memcpy(header.data(), arch::bytes(chunk.begin), header.size());
     needed_ = size_limit; // if it is the header that is beyond all measure
-    const auto info = parse_image(header, file_size, store_.granules());
+    const auto info = arch::parse_image(header, file_size, store_.granules());
     if (!info) {
         return std::unexpected(info.error());
     }

@@ -9,8 +9,8 @@ namespace baton {
 
 /// Whose kernel is replaced.
 enum class Kexec : u64 {
-    guest, ///< the VM's, by one that is entered at EL1
-    host,  ///< Baton itself and all above it, by an image that is entered at EL2
+    guest, ///< the VM's, by one that is entered as a guest
+    host,  ///< Baton itself and all above it, by an image that is entered where Baton was
 };
 
 /// What a load is made of.

@@ -5,9 +5,11 @@
 
 namespace baton {
 
-void SeedSource::init(std::span<const std::byte> firmware) {
+void SeedSource::init(std::span<const std::byte> firmware, VmId vm) {
     Sha256 hash;
     hash.update(firmware);
+    const u32 number = index(vm);
+    hash.update(std::as_bytes(std::span{&number, 1}));
     state_ = hash.finish();
     seeded_ = !firmware.empty();
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hyp/crypto/sha256.hpp"
+#include "hyp/types.hpp"
 
 #include <cstddef>
 #include <span>
@@ -14,7 +15,8 @@ namespace baton {
 class SeedSource {
   public:
     /// @param firmware kaslr-seed and rng-seed; empty: there are no seeds
-    void init(std::span<const std::byte> firmware);
+    /// @param vm whose kernels they are for: no two VMs draw the same
+    void init(std::span<const std::byte> firmware, VmId vm);
 
     /// kaslr-seed (8 bytes) and rng-seed (32 bytes), in one. Empty if the firmware gave nothing.
     std::span<const std::byte> draw();

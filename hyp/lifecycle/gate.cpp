@@ -53,6 +53,28 @@ Gate::Passage Gate::close(u64 epoch) {
     });
 }
 
+Gate::Passage Gate::start(u64 epoch) {
+    return pass([=](Value& gate) {
+        if (!is_off(gate) || gate.epoch != epoch) {
+            return Passage::closed;
+        }
+        gate = {.epoch = epoch + 1, .handover = true, .count = 1};
+        return Passage::granted;
+    });
+}
+
+bool Gate::shut() {
+    // A handover that nobody leads.
+    return pass([](Value& gate) {
+               if (!is_off(gate)) {
+                   return Passage::closed;
+               }
+               gate.handover = true;
+               gate.epoch++;
+               return Passage::granted;
+           }) == Passage::granted;
+}
+
 bool Gate::arrive(u64 handover) {
     bool last = false;
     pass([&](Value& gate) {
@@ -67,10 +89,10 @@ bool Gate::arrive(u64 handover) {
     return last;
 }
 
-void Gate::open(u64 handover) {
+void Gate::open(u64 handover, u16 count) {
     // Release: whoever passes next sees the whole handover. A late AP may try to arrive at this
     // moment; its exchange fails, and it finds the gate open.
-    value_.store({.epoch = handover, .handover = false, .count = 1}, std::memory_order_release);
+    value_.store({.epoch = handover, .handover = false, .count = count}, std::memory_order_release);
 }
 
 } // namespace baton

@@ -12,6 +12,8 @@ namespace baton {
 ///
 /// A CPU passes only while the gate is open and of the epoch that it came online in. So a CPU that
 /// missed a handover can change nothing in the next kernel's life.
+///
+/// Open with no CPU the VM is off: a parked CPU may begin the handover that starts it.
 class Gate {
   public:
     struct Value {
@@ -26,8 +28,9 @@ class Gate {
         last,   ///< without the caller the VM would have no CPU
     };
 
-    /// Open, epoch 0, one CPU online.
-    constexpr Gate() : value_{{.epoch = 0, .handover = 0, .count = 1}} {}
+    /// Open, epoch 0.
+    /// @param count CPUs that are online: one, or none in a VM that is off
+    explicit constexpr Gate(u16 count) : value_{{.epoch = 0, .handover = 0, .count = count}} {}
 
     /// Acquire: who sees an epoch sees all that was done before it began.
     Value load() const { return value_.load(std::memory_order_acquire); }
@@ -41,13 +44,24 @@ class Gate {
     /// Exec, by a caller of `epoch`: begins the handover `epoch` + 1. Granted to one caller alone.
     Passage close(u64 epoch);
 
+    /// A start, by a parked CPU that saw the VM off in `epoch`: begins the handover `epoch` + 1,
+    /// with no APs. Granted to one caller alone.
+    Passage start(u64 epoch);
+
+    /// A VM that is off stays so for good, whatever is ordered.
+    /// @return false: it is not off, and nothing has changed
+    bool shut();
+
     /// An AP of `handover` is out of the guest. Changes nothing when the boot CPU has gone on
     /// without it.
     /// @return true if it was the last one
     bool arrive(u64 handover);
 
-    /// The boot CPU of `handover` is the one CPU online; all others are out of the guest or lost.
-    void open(u64 handover);
+    /// The boot CPU of `handover` is the one CPU online, or none is: the VM is off. All others are
+    /// out of the guest or lost.
+    void open(u64 handover, u16 count);
+
+    static constexpr bool is_off(Value gate) { return !gate.handover && gate.count == 0; }
 
   private:
     template <class Decide>

@@ -5,16 +5,18 @@
 //         boot CPU                                   every AP, for itself
 //
 //         exec: closes the gate
-//     1   tells the APs ─────────── kick ──────────▶ leaves the guest
+//     1   commands the APs ──────── kick ──────────▶ leaves the guest
 //         runs its drain steps                       runs its drain steps
 //         waits at the barrier ◀─── the last kicks ─ is in teardown: arrives
 //     2   fences lost APs
 //         runs the gather steps
-//     3   tells the APs ─────────── kick ──────────▶ runs its take_down steps
+//     3   commands the APs ──────── kick ──────────▶ runs its take_down steps
 //         runs its take_down steps                   is idle_dead
 //         opens the gate, enters the kernel
 //
-// In the serial walk the boot CPU tells one AP after another and waits for each.
+// With Then::stop it parks instead. A start is the same with no APs, by a CPU that was parked.
+//
+// In the serial walk the boot CPU commands one AP after another and waits for each.
 
 #include "hyp/arch.hpp"
 #include "hyp/lifecycle/lifecycle.hpp"
@@ -22,24 +24,27 @@
 
 namespace baton {
 
-Next Lifecycle::exec() {
+Next Lifecycle::exec(Then then) {
     Vcpu& self = me();
-    const u64 epoch = own_epoch();
-    const u64 handover = epoch + 1;
     const u64 began = arch::now();
-    if (gate_.close(epoch) != Gate::Passage::granted) {
+    if (gate_.close(own_epoch()) != Gate::Passage::granted) {
         return join(); // another CPU was first: this one is an AP of its handover
     }
-    lost_.clear();
-    phases_.start(self.id, gate_.load().count, began);
-    self.trace.start(handover, began, steps_.size());
-    lead(self, handover);
-    return Next::enter;
+    return lead(self, began, then);
 }
 
-void Lifecycle::lead(Vcpu& self, u64 handover) {
+/// Called behind the closed gate.
+/// @param began ticks
+Next Lifecycle::lead(Vcpu& self, u64 began, Then then) {
+    const Gate::Value gate = gate_.load();
+    const u64 handover = gate.epoch;
+    lost_.clear();
+    then_ = then;
+    phases_.start(self.id, gate.count, began);
+    self.trace.start(handover, began, steps_.size());
+
     // Phase 1, drain: every CPU out of the guest, all at once.
-    tell_aps(handover, Stage::drain);
+    command_aps(handover, Stage::drain);
     reach(phases_.kicked);
     run(self, Stage::drain);
     await_aps(self, handover, Stage::drain);
@@ -55,23 +60,26 @@ void Lifecycle::lead(Vcpu& self, u64 handover) {
     reach(phases_.switched);
 
     // Phase 3, take down: every CPU for itself. The next kernel does not wait for the APs.
-    tell_aps(handover, Stage::take_down);
+    command_aps(handover, Stage::take_down);
     run(self, Stage::take_down);
     await_aps(self, handover, Stage::take_down);
     reach(phases_.taken_down);
 
     // Relaxed: the gate's release follows, and no other CPU changes the word of a boot CPU.
-    self.standing.store({.epoch = handover, .state = State::online}, std::memory_order_relaxed);
-    gate_.open(handover);
+    const bool enters = then == Then::enter;
+    self.standing.store({.epoch = handover, .state = enters ? State::online : State::idle_dead},
+                        std::memory_order_relaxed);
+    gate_.open(handover, enters ? 1 : 0);
+    return enters ? Next::enter : Next::park;
 }
 
 void Lifecycle::follow(Vcpu& self, u64 handover) {
     self.trace.start(handover, arch::now(), steps_.size());
 
     // Phase 1, drain.
-    await_order(self, handover, Stage::drain);
+    await_command(self, handover, Stage::drain);
     run(self, Stage::drain);
-    if (!leave_guest(self)) {
+    if (!become_teardown(self)) {
         return; // lost: the boot CPU has gone on without this CPU, and so must everyone
     }
     self.trace.arrived.set(arch::now());
@@ -83,7 +91,7 @@ void Lifecycle::follow(Vcpu& self, u64 handover) {
     // Phase 2 is the boot CPU's.
 
     // Phase 3, take down.
-    await_order(self, handover, Stage::take_down);
+    await_command(self, handover, Stage::take_down);
     run(self, Stage::take_down);
     self.trace.dead.set(arch::now());
     marks::arrival_sent();

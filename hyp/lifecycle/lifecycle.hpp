@@ -4,6 +4,7 @@
 #include "hyp/address.hpp"
 #include "hyp/arch.hpp"
 #include "hyp/lifecycle/gate.hpp"
+#include "hyp/lifecycle/order.hpp"
 #include "hyp/lifecycle/report.hpp"
 #include "hyp/lifecycle/state.hpp"
 #include "hyp/lifecycle/step.hpp"
@@ -21,8 +22,14 @@ namespace baton {
 /// What the caller does when the engine returns.
 enum class Next {
     resume, ///< go on with the guest
-    park,   ///< this CPU has left its guest for good: sleep in EL2 and ask `take_start`
+    park,   ///< this CPU has left its guest for good: sleep, ask `take_start` and `start`
     enter,  ///< this CPU led a handover: enter the next kernel
+};
+
+/// What a handover ends with.
+enum class Then {
+    enter, ///< the next kernel
+    stop,  ///< none: the VM is off
 };
 
 /// The lifecycle of one VM's CPUs: CPU_ON, CPU_OFF, and the handover from one kernel to the next.
@@ -30,6 +37,11 @@ enum class Next {
 /// Every function acts for the CPU that calls it (arch::self), in the hypervisor, with its
 /// interrupts masked. "Online" below means a CPU that came back from `take_start`, or the first
 /// one.
+///
+/// What another VM orders of this one: `give`. Each CPU of this VM then asks
+///   - `ordered`, after each kick and before it enters its guest, be that as a boot CPU or as one
+///     that was started or on its way back from a call that has waited; it calls `obey`;
+///   - `start`, each time it wakes in its park loop, after `take_start`.
 ///
 /// The protocol is checked as tests/model/handover.pml; its names are the names here.
 class Lifecycle {
@@ -43,8 +55,10 @@ class Lifecycle {
 
     /// @param steps the table, well_formed; it outlives the engine
     /// @param vcpus all of the VM, indexed by VcpuId; their standing as it was constructed
-    /// @param first the CPU that is online from the start; all others are idle_dead
-    Lifecycle(std::span<const Step> steps, std::span<Vcpu> vcpus, VcpuId first, Config config);
+    /// @param first the CPU that is online from the start, if the VM is not off; all others are
+    ///        idle_dead
+    Lifecycle(std::span<const Step> steps, std::span<Vcpu> vcpus, std::optional<VcpuId> first,
+              Config config);
 
     // --- power -----------------------------------------------------------------------------------
 
@@ -77,39 +91,86 @@ class Lifecycle {
 
     // --- handover --------------------------------------------------------------------------------
 
-    /// Replaces the kernel, called by an online CPU. There is no way back from here.
+    /// Replaces the kernel, or ends it, called by an online CPU. There is no way back from here.
     /// @return enter: all other CPUs are out of the guest, or lost and fenced, and all steps are
-    ///         done; this is the one CPU online. park: another CPU's handover came first
-    Next exec();
+    ///         done; this is the one CPU online. park: another CPU's handover came first; or, with
+    ///         Then::stop, the VM is off. APs may still be in phase 3 then, as beside a kernel
+    Next exec(Then then = Then::enter);
+
+    /// What the handover in hand ends with; for its steps, and for its boot CPU after `exec`,
+    /// `obey` and `start`.
+    Then then() const { return then_; }
 
     /// True when an online CPU has to leave its guest: it calls `join`. To be asked after each
-    /// kick, and before a fault of the guest is answered: a lost CPU comes to EL2 by one, since it
-    /// has no memory any more. A kick older than the kernel that this CPU is in asks for nothing.
+    /// kick, and before a fault of the guest is answered: a lost CPU comes to Baton by one, since
+    /// it has no memory any more. A kick older than the kernel that this CPU is in asks for
+    /// nothing.
     bool handover_wanted() const { return gate_.load().epoch != own_epoch(); }
 
     /// Leaves the guest as an AP of the handover that is going on, called by an online CPU.
     /// @return park: this CPU is idle_dead or lost. resume: no handover wants it
     Next join();
 
-    /// Around what an online CPU itself writes to its guest's memory, from EL2, where taking the
+    /// Has no CPU online, and none on its way: off since the beginning, or since a handover with
+    /// Then::stop. Any CPU, at any time; no more than a moment's truth.
+    bool is_off() const { return Gate::is_off(gate_.load()); }
+
+    // --- orders ----------------------------------------------------------------------------------
+
+    /// Called by a CPU of another VM. The order is carried out once, whatever goes on in the VM,
+    /// unless all its CPUs are lost; it is not waited for.
+    /// @return false: another order waits
+    bool give(Order order);
+
+    /// The order that waits for an online CPU: it calls `obey`, once it has prepared what the
+    /// handover takes. As long as `handover_wanted` is false, it stays the same.
+    Order ordered() const { return orders_.waiting(); }
+
+    /// Hands over as `exec` does, because of the order.
+    /// @return as `exec`. resume: none waits any more
+    Next obey();
+
+    /// For a parked CPU, each time it wakes: is the VM off, and is a kernel ordered? Then this CPU
+    /// leads a handover without APs, whose number and report are like those of any other. CPUs that
+    /// were lost stay so.
+    /// @return enter, or park: go on sleeping
+    Next start();
+
+    /// For a CPU of the host VM that takes the machine away from all others (phase 2 of a host
+    /// kexec): orders the VM to stop and waits until it is off, for good. Whatever goes on in the
+    /// VM, a start and a handover of its own included, comes to its end first. `give` Order::stop
+    /// long before, and to all VMs, so that they stop at the same time.
+    /// @param deadline ticks of arch::now
+    /// @return false: it is not off. Its CPUs may be anywhere, so take its memory away from them
+    bool shut(u64 deadline);
+
+    // --- writes to the guest's memory ------------------------------------------------------------
+
+    /// Around what an online CPU itself writes to its guest's memory, from Baton, where taking the
     /// memory away from the guest stops nobody. Short and bounded: a handover that loses this CPU
     /// waits for `end_write`.
     /// @return false: a handover has begun, so there is nothing to be written any more
     bool begin_write();
     void end_write();
 
+    // --- the way out of the old kernel -----------------------------------------------------------
+
     /// The boot CPU says that it is about to enter the next kernel; the trace ends here.
     void entering() { reach(phases_.entered); }
 
     /// Called by an online CPU before it reuses what the last kernel ran on (its slot, its stage-2
     /// root), by one at a time: waits until each CPU that left it is idle_dead, since phase 3 may
-    /// overlap the next kernel. One that is not at the deadline is given up: it is lost from now
-    /// on, but may go on with its steps at any time, so what it still holds of the last kernel is
-    /// never used again. CPUs that were lost before are not waited for.
-    /// @return those given up, valid until the next call. busy: call `join`
-    Result<std::span<const VcpuId>> settle();
+    /// overlap the next kernel. One that is not at the deadline is lost from now on, but may go on
+    /// with its steps at any time, so what it still holds of the last kernel is never used again.
+    /// CPUs that were lost before are not waited for.
+    /// @param of_caller the engine of the VM that the calling CPU is of, mostly this one; null: the
+    ///        CPU is parked, and no handover takes it along
+    /// @return those lost, valid until the next call. busy: a handover has begun, of this VM or
+    ///         the caller's, which calls `join` then
+    Result<std::span<const VcpuId>> quiesce(const Lifecycle* of_caller);
+    Result<std::span<const VcpuId>> quiesce() { return quiesce(this); }
     /// The first CPU that is still on its way out of an earlier kernel.
-    std::optional<VcpuId> unsettled() const;
+    std::optional<VcpuId> straggler() const;
 
     /// The last handover whose third phase has begun. A CPU that was parked all along takes no part
     /// in it; what others left on it for the kernel before, it drops when this number grows.
@@ -117,8 +178,8 @@ class Lifecycle {
 
     // --- what happened ---------------------------------------------------------------------------
 
-    /// Of the last handover, for any CPU in EL2 after `entering`. Nothing before the first
-    /// handover, and when the next one began meanwhile.
+    /// Of the last handover, for any CPU in Baton after `entering`. Nothing before the first
+    /// handover, after one that stopped the VM, and when the next one began meanwhile.
     std::optional<Report> report() const;
 
     /// True if `cpu` was lost in handover `handover` (a Report's number).
@@ -142,23 +203,24 @@ class Lifecycle {
     const Vcpu& boot_vcpu() const { return vcpus_[index(boot_cpu())]; }
 
     CpuOn claim(Vcpu& cpu, u64 epoch);
-    void give_up(Vcpu& cpu, u64 epoch);
+    void lose_straggler(Vcpu& cpu, u64 epoch);
     void add(Report& report, const Vcpu& cpu) const;
 
     // handover.cpp: the three phases.
-    void lead(Vcpu& self, u64 handover);
+    Next lead(Vcpu& self, u64 began, Then then);
+    bool claim_self(Vcpu& self, u64 epoch);
     void follow(Vcpu& self, u64 handover);
     void run(Vcpu& self, Stage stage);
     void reach(Stamp& milestone);
 
     // rendezvous.cpp: the boot CPU's side, then an AP's.
-    void tell_aps(u64 handover, Stage stage);
+    void command_aps(u64 handover, Stage stage);
     void await_aps(Vcpu& self, u64 handover, Stage stage);
     void await_ap(Vcpu& ap, u64 handover, Stage stage);
-    void mark_lost(Vcpu& ap, u64 handover);
+    void lose_ap(Vcpu& ap, u64 handover);
     void await_writes();
-    void await_order(Vcpu& self, u64 handover, Stage stage);
-    bool leave_guest(Vcpu& self);
+    void await_command(Vcpu& self, u64 handover, Stage stage);
+    bool become_teardown(Vcpu& self);
     void become_idle_dead(Vcpu& self);
 
     /// Sleeps until `condition`, which each kick and each `poll` ticks make it look at again.
@@ -181,18 +243,20 @@ class Lifecycle {
     const std::span<Vcpu> vcpus_;
     const Step* const fallback_; ///< the row that forbids the parallel walk, where that is wanted
     const bool serial_;
-    const u64 deadline_; ///< ticks: for an AP to leave the guest, for a CPU on its way down
-    const u64 patience_; ///< ticks: of an AP with its boot CPU, beyond every sum of deadlines
-    const u64 poll_;     ///< ticks between two looks at what no kick announces
+    const u64 deadline_;     ///< ticks: for an AP to leave the guest, for a CPU on its way down
+    const u64 boot_timeout_; ///< ticks: for a boot CPU, beyond every sum of deadlines
+    const u64 poll_;         ///< ticks between two looks at what no kick announces
 
     alignas(128) Gate gate_;
-    /// Parallel walk: the last order to all APs.
-    alignas(128) std::atomic<u64> told_all_{0};
+    Orders orders_; ///< beside the gate, for a boot CPU reads it when it has opened that
+    /// Parallel walk: the last command to all APs.
+    alignas(128) std::atomic<u64> commanded_all_{0};
     /// Of the handover in hand; only its boot CPU touches it.
     StaticVector<VcpuId, max_cpus> lost_;
     PhaseTrace phases_;
-    /// By the last `settle`; only its caller touches it.
-    StaticVector<VcpuId, max_cpus> given_up_;
+    Then then_ = Then::enter; ///< likewise
+    /// By the last `quiesce`; only its caller touches it.
+    StaticVector<VcpuId, max_cpus> stragglers_lost_;
 };
 
 } // namespace baton

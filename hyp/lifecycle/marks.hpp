@@ -14,9 +14,9 @@ void step();
 /// wait; but for the way from its last wake-up to there, which it has to go after the sender.
 void wait();
 
-/// Before an order to APs is visible, and when an AP has seen its order.
-void order_sent();
-void order_taken();
+/// Before a command to APs is visible, and when an AP has seen its command.
+void command_sent();
+void command_taken();
 
 /// Before an AP says that it is through, and when the boot CPU has seen all that it waits for.
 void arrival_sent();

@@ -51,7 +51,7 @@ Lifecycle::CpuOn Lifecycle::claim(Vcpu& cpu, u64 epoch) {
                 return CpuOn::success;
             }
         }
-        if (!between_states(seen.state) && !leaves_kernel_before(epoch, seen)) {
+        if (!between_states(seen.state) && !is_straggler(epoch, seen)) {
             return seen.state == State::online       ? CpuOn::already_on
                    : seen.state == State::on_pending ? CpuOn::on_pending
                                                      : CpuOn::lost;
@@ -87,7 +87,7 @@ Next Lifecycle::cpu_off() {
     case Gate::Passage::granted:
         break;
     }
-    if (leave_guest(self)) {
+    if (become_teardown(self)) {
         for (const Step& step : steps_) {
             if (step.stage != Stage::gather) {
                 step.teardown(self);

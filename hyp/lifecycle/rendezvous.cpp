@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //
-// How the boot CPU and its APs meet: orders down, arrivals up, and what happens at the deadline.
+// How the boot CPU and its APs meet: commands down, arrivals up, and what happens at the deadline.
 
 #include "hyp/lifecycle/lifecycle.hpp"
 #include "hyp/lifecycle/marks.hpp"
@@ -10,34 +10,35 @@
 namespace baton {
 namespace {
 
-/// What an AP is told. The number only grows, so an AP that obeys all up to it can neither miss an
-/// order nor obey one twice.
-constexpr u64 order(u64 handover, Stage stage) {
+/// What an AP is commanded. The number only grows, so an AP that obeys all up to it can neither
+/// miss a command nor obey one twice.
+constexpr u64 command(u64 handover, Stage stage) {
     return 2 * handover + (stage == Stage::take_down ? 1 : 0);
 }
 
 } // namespace
 
-/// The parallel walk tells all APs with one store and one kick; the serial walk none as yet.
-void Lifecycle::tell_aps(u64 handover, Stage stage) {
+/// The parallel walk commands all APs with one store and one kick; the serial walk none as yet.
+void Lifecycle::command_aps(u64 handover, Stage stage) {
     if (!serial_) {
-        marks::order_sent();
-        // Release: the order brings the boot CPU's name; that of phase 3 brings phase 2 as well.
-        told_all_.store(order(handover, stage), std::memory_order_release);
+        marks::command_sent();
+        // Release: the command brings the boot CPU's name; that of phase 3 brings phase 2 as well.
+        commanded_all_.store(command(handover, stage), std::memory_order_release);
         arch::kick_others(arch::self());
     }
 }
 
 u64 Lifecycle::taken_down() const {
-    const u64 told = told_all_.load(std::memory_order_acquire); // with phase 2 of that handover
+    const u64 last =
+        commanded_all_.load(std::memory_order_acquire); // with phase 2 of that handover
     const Gate::Value gate = gate_.load();
-    return told == order(gate.epoch, Stage::take_down) || !gate.handover ? gate.epoch
-                                                                         : gate.epoch - 1;
+    return last == command(gate.epoch, Stage::take_down) || !gate.handover ? gate.epoch
+                                                                           : gate.epoch - 1;
 }
 
 /// The parallel walk waits for all APs at the barrier, and after phase 3 for none. The serial walk
-/// tells each AP and waits for it before it turns to the next. An AP that is not out of the guest
-/// at the deadline is lost.
+/// commands each AP and waits for it before it turns to the next. An AP that is not out of the
+/// guest at the deadline is lost.
 void Lifecycle::await_aps(Vcpu& self, u64 handover, Stage stage) {
     if (serial_) {
         for (Vcpu& ap : vcpus_) {
@@ -51,7 +52,7 @@ void Lifecycle::await_aps(Vcpu& self, u64 handover, Stage stage) {
         if (!wait_until(all_arrived, in(deadline_))) {
             for (Vcpu& ap : vcpus_) {
                 if (&ap != &self) {
-                    mark_lost(ap, handover);
+                    lose_ap(ap, handover);
                 }
             }
         }
@@ -70,18 +71,18 @@ void Lifecycle::await_ap(Vcpu& ap, u64 handover, Stage stage) {
     if (stage_is_over()) {
         return;
     }
-    marks::order_sent();
-    ap.told.store(order(handover, stage), std::memory_order_release); // as in tell_aps
+    marks::command_sent();
+    ap.commanded.store(command(handover, stage), std::memory_order_release); // as in command_aps
     arch::kick(ap);
     marks::wait();
     if (!wait_until(stage_is_over, in(deadline_), poll_) && stage == Stage::drain) {
-        mark_lost(ap, handover);
+        lose_ap(ap, handover);
     }
     marks::arrival_taken();
 }
 
-/// The boot CPU's half of the race at the deadline; `leave_guest` is the AP's.
-void Lifecycle::mark_lost(Vcpu& ap, u64 handover) {
+/// The boot CPU's half of the race at the deadline; `become_teardown` is the AP's.
+void Lifecycle::lose_ap(Vcpu& ap, u64 handover) {
     Standing seen = ap.standing.load(std::memory_order_relaxed); // the exchange below orders
     while (not_yet_out(seen.state)) {
         // Acquire-release: either the AP sees that it is lost, or this CPU sees it drained.
@@ -122,7 +123,7 @@ void Lifecycle::await_writes() {
 }
 
 /// @return false for a CPU that is lost
-bool Lifecycle::leave_guest(Vcpu& self) {
+bool Lifecycle::become_teardown(Vcpu& self) {
     // Own word: online, on_pending or lost.
     Standing seen = self.standing.load(std::memory_order_relaxed);
     // Release: who sees this CPU in teardown sees its drain steps done.
@@ -131,12 +132,12 @@ bool Lifecycle::leave_guest(Vcpu& self) {
                                             std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
-/// Nothing comes of it for a CPU that was given up: it stays lost.
+/// Nothing comes of it for a straggler that was lost.
 void Lifecycle::become_idle_dead(Vcpu& self) {
     Standing seen = self.standing.load(std::memory_order_relaxed); // own word: teardown or lost
     if (seen.state == State::teardown) {
         // Release: who starts this CPU again, or reuses the old kernel's memory, sees its steps
-        // done. Fails if it was given up just now; its caller then parks it for ever.
+        // done. Fails if it was lost just now; its caller then parks it for ever.
         self.standing.compare_exchange_strong(seen,
                                               {.epoch = seen.epoch, .state = State::idle_dead},
                                               std::memory_order_release, std::memory_order_relaxed);
@@ -144,15 +145,15 @@ void Lifecycle::become_idle_dead(Vcpu& self) {
 }
 
 /// An AP's wait. It has no way out: the boot CPU alone can say what comes next.
-void Lifecycle::await_order(Vcpu& self, u64 handover, Stage stage) {
-    const std::atomic<u64>& told = serial_ ? self.told : told_all_;
-    const u64 wanted = order(handover, stage);
-    const auto is_told = [&] { return told.load(std::memory_order_acquire) >= wanted; };
+void Lifecycle::await_command(Vcpu& self, u64 handover, Stage stage) {
+    const std::atomic<u64>& last = serial_ ? self.commanded : commanded_all_;
+    const u64 wanted = command(handover, stage);
+    const auto is_commanded = [&] { return last.load(std::memory_order_acquire) >= wanted; };
     marks::wait();
-    if (!wait_until(is_told, in(patience_))) {
+    if (!wait_until(is_commanded, in(boot_timeout_))) {
         arch::abandoned_by(boot_vcpu());
     }
-    marks::order_taken();
+    marks::command_taken();
 }
 
 } // namespace baton

@@ -16,16 +16,19 @@ namespace baton {
 ///      │  └────────────┘ (handover)                         ▼
 ///      └──────────────────────────────────────────────── teardown
 ///
+///     idle_dead, or claimed by a CPU that an earlier handover lost ──▶ claimed ──▶ online: the
+///     CPU itself, when it starts a VM that is off. online ──▶ idle_dead: it stops the VM.
 ///     claimed, on_pending, online ──▶ lost: the boot CPU, at the deadline.
 ///     teardown, or online and past the gate ──▶ lost: a CPU of a later kernel that needs what
-///     this one still holds (Lifecycle::settle), at the deadline. There is no way back from `lost`.
+///     this one still holds (Lifecycle::quiesce), at the deadline. There is no way back from
+///     `lost`.
 ///
 /// Each arrow out of a state that two CPUs may want to leave is a compare-and-swap, so one wins.
 enum class State : u8 {
-    idle_dead,  ///< parked in EL2, nothing of a guest loaded; PSCI's OFF
+    idle_dead,  ///< parked in Baton, nothing of a guest loaded; off to its guest
     claimed,    ///< a CPU_ON has chosen it and asks the gate; not counted there yet
     on_pending, ///< started, counted by the gate, not yet in the guest
-    online,     ///< in the guest, or in EL2 on its behalf
+    online,     ///< in the guest, or in Baton on its behalf
     teardown,   ///< out of the guest, on its way to idle_dead
     lost,       ///< missed a deadline: what it holds is fenced or left to it, never trusted again
 };
@@ -51,7 +54,7 @@ constexpr bool between_states(State state) {
 /// True for a CPU that is still on its way out of a kernel older than that of `epoch`. The word of
 /// one that the gate has let go for a CPU_OFF says `online` until its next instruction; the gate
 /// does not count it any more, so no handover waits for it.
-constexpr bool leaves_kernel_before(u64 epoch, Standing standing) {
+constexpr bool is_straggler(u64 epoch, Standing standing) {
     return (standing.state == State::teardown || standing.state == State::online) &&
            standing.epoch < epoch;
 }

@@ -22,7 +22,7 @@ void PhaseTrace::start(VcpuId boot, u32 count, u64 ticks) {
         stamp->clear();
     }
     exec.set(ticks);
-    boot_cpu.store(index(boot), std::memory_order_relaxed); // the first order publishes it to APs
+    boot_cpu.store(index(boot), std::memory_order_relaxed); // the first command publishes it to APs
     cpus.store(count, std::memory_order_relaxed);
 }
 

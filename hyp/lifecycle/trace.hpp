@@ -41,7 +41,7 @@ struct VcpuTrace {
 /// The boot CPU's milestones of the last handover.
 struct PhaseTrace {
     Stamp exec;       ///< the gate is closed
-    Stamp kicked;     ///< all APs told (serial: about to tell the first)
+    Stamp kicked;     ///< all APs commanded (serial: about to command the first)
     Stamp gathered;   ///< phase 1 is over
     Stamp switched;   ///< phase 2 is over
     Stamp taken_down; ///< phase 3 is over on the boot CPU

@@ -28,7 +28,7 @@ struct alignas(128) Vcpu {
     std::atomic<Standing> standing{{.epoch = 0, .state = State::idle_dead}};
     /// Where it was started. Whoever claimed the vCPU may write it, then the vCPU itself.
     Start start{};
-    std::atomic<u64> told{0};        ///< serial walk: the last order to this AP
+    std::atomic<u64> commanded{0};   ///< serial walk: the last command to this AP
     std::atomic<u64> lost_in{0};     ///< the handover that lost it; 0: none
     std::atomic<bool> writes{false}; ///< Lifecycle::begin_write
     VcpuTrace trace;

@@ -42,7 +42,6 @@ struct Ring {
     std::atomic<u64> flushed{0};
     std::atomic<ConsoleWriter> console{nullptr};
     std::atomic<bool> immediate{false};
-    std::atomic<u32> by_guest{0};
 
     Cell& at(u64 position) { return cells[position % ring_size]; }
 };
@@ -81,12 +80,6 @@ void append_line(std::string_view line) {
         std::atomic_thread_fence(std::memory_order_seq_cst);
         flush();
     }
-}
-
-bool guest_may_cause_a_line() {
-    constexpr u32 most = 8;
-    return ring.by_guest.load(std::memory_order_relaxed) < most &&
-           ring.by_guest.fetch_add(1, std::memory_order_relaxed) < most;
 }
 
 void attach_console(ConsoleWriter writer) {

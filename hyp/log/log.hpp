@@ -3,6 +3,8 @@
 
 #include "hyp/log/format.hpp"
 
+#include <atomic>
+
 #include <algorithm>
 
 /// What Baton has to say: lines that begin with "baton: ", kept in a ring in memory. ASCII: any
@@ -72,13 +74,24 @@ void line(std::string_view pattern, const Arguments&... arguments) {
     append_line(format(buffer, pattern, arguments...));
 }
 
-bool guest_may_cause_a_line();
+/// How many lines a guest may still cause: the log is the administrator's, not a guest's to fill.
+class Budget {
+  public:
+    /// False: no more.
+    bool take() {
+        return used_.load(std::memory_order_relaxed) < most &&
+               used_.fetch_add(1, std::memory_order_relaxed) < most;
+    }
 
-/// As `line`, for what a guest can do as often as it likes: the first few times only, for the log
-/// is the administrator's, not the guest's to fill.
+  private:
+    static constexpr u32 most = 8;
+    std::atomic<u32> used_{0};
+};
+
+/// As `line`, for what a guest can do as often as it likes: the first few times only.
 template <class... Arguments>
-void line_by_guest(std::string_view pattern, const Arguments&... arguments) {
-    if (guest_may_cause_a_line()) {
+void line_by_guest(Budget& budget, std::string_view pattern, const Arguments&... arguments) {
+    if (budget.take()) {
         line(pattern, arguments...);
     }
 }

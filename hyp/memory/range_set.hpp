@@ -61,6 +61,7 @@ class RangeSet {
         return replace(first, last, below, above);
     }
 
+    constexpr void clear() { size_ = 0; }
     constexpr usize size() const { return size_; }
     constexpr bool empty() const { return size_ == 0; }
     constexpr const PhysRange& operator[](usize at) const { return items_[at]; }

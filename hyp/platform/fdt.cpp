@@ -83,6 +83,11 @@ bool CellReader::skip(u32 cells) {
     return true;
 }
 
+std::optional<Bytes> CellReader::take_cells(u32 cells) {
+    const Bytes all = rest_;
+    return skip(cells) ? std::optional{all.first(cells * cell_size)} : std::nullopt;
+}
+
 std::optional<std::string_view> StringReader::take() {
     const auto nul = std::find(rest_.begin(), rest_.end(), std::byte{0});
     if (nul == rest_.end()) {
@@ -157,6 +162,11 @@ std::optional<FdtNode> FdtNode::next_sibling() const {
     return sibling < 0 ? std::nullopt : std::optional{FdtNode{fdt_, sibling}};
 }
 
+std::optional<FdtNode> FdtNode::next_node() const {
+    const int next = fdt_next_node(fdt_, offset_, nullptr);
+    return next < 0 ? std::nullopt : std::optional{FdtNode{fdt_, next}};
+}
+
 int FdtNode::end_offset() const {
     int depth = 0;
     int next = offset_;
@@ -173,6 +183,13 @@ int FdtNode::end_offset() const {
         }
     } while (depth > 0); // ends: `open` has seen that every node does
     return next;
+}
+
+std::string_view FdtNode::path(std::span<char> buffer) const {
+    if (fdt_get_path(fdt_, offset_, buffer.data(), static_cast<int>(buffer.size())) != 0) {
+        return name();
+    }
+    return {buffer.data()};
 }
 
 Result<Fdt> Fdt::open(Bytes dtb) {
@@ -197,6 +214,11 @@ std::optional<FdtNode> Fdt::find(std::string_view path) const {
         return std::nullopt;
     }
     const int node = fdt_path_offset_namelen(data(), path.data(), static_cast<int>(path.size()));
+    return node < 0 ? std::nullopt : std::optional{FdtNode{data(), node}};
+}
+
+std::optional<FdtNode> Fdt::find_phandle(u32 phandle) const {
+    const int node = fdt_node_offset_by_phandle(data(), phandle);
     return node < 0 ? std::nullopt : std::optional{FdtNode{data(), node}};
 }
 

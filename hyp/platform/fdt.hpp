@@ -32,6 +32,8 @@ class CellReader {
     /// Address and size. Nothing at the end, and for ranges that wrap.
     std::optional<PhysRange> take_range(CellCounts cells);
     bool skip(u32 cells);
+    /// So many cells as they are. Nothing if they are not all there.
+    std::optional<Bytes> take_cells(u32 cells);
     bool at_end() const { return rest_.empty(); }
 
   private:
@@ -75,8 +77,12 @@ class FdtNode {
 
     std::optional<FdtNode> first_child() const;
     std::optional<FdtNode> next_sibling() const;
+    /// In the DTB's order: a child comes before a sibling.
+    std::optional<FdtNode> next_node() const;
     /// Of what follows the node and everything below it.
     int end_offset() const;
+    /// From the root, as far as `buffer` has room for it.
+    std::string_view path(std::span<char> buffer) const;
 
   private:
     const void* fdt_ = nullptr;
@@ -96,6 +102,16 @@ void for_each_child(FdtNode node, Visitor visit) {
     }
 }
 
+/// Calls visit(node) for the node and all below it, enabled or not.
+template <class Visitor>
+void for_each_below(FdtNode node, Visitor visit) {
+    const int end = node.end_offset();
+    for (std::optional<FdtNode> each{node}; each && each->offset() < end;) {
+        visit(*each);
+        each = each->next_node();
+    }
+}
+
 /// A tree whose header and structure have been checked from end to end.
 class Fdt {
   public:
@@ -107,6 +123,7 @@ class Fdt {
     FdtNode root() const { return {data(), 0}; }
     /// By a full path ("/chosen") or one that begins with an alias ("serial0").
     std::optional<FdtNode> find(std::string_view path) const;
+    std::optional<FdtNode> find_phandle(u32 phandle) const;
 
     /// @param offset of an FDT_PROP tag in the structure block
     FdtProperty property_at(int offset) const;

@@ -38,7 +38,7 @@ std::optional<PhysRange> through_ranges(FdtNode bus, u32 child_cells, u32 parent
 
 } // namespace
 
-FdtWalk::FdtWalk(const Fdt& fdt) : fdt_{fdt.data()}, node_{fdt.root()} {}
+FdtWalk::FdtWalk(const Fdt& fdt) : fdt_{fdt}, node_{fdt.root()} {}
 
 bool FdtWalk::next() {
     if (too_deep_) {
@@ -50,14 +50,14 @@ bool FdtWalk::next() {
     // passed over.
     int ceiling = enters_children_ ? depth + 1 : depth;
     for (;;) {
-        offset = fdt_next_node(fdt_, offset, &depth);
+        offset = fdt_next_node(fdt_.data(), offset, &depth);
         if (offset < 0 || depth <= 0) {
             return false;
         }
         if (depth > ceiling) {
             continue;
         }
-        const FdtNode candidate{fdt_, offset};
+        const FdtNode candidate{fdt_.data(), offset};
         if (candidate.is_enabled()) {
             break;
         }
@@ -73,7 +73,7 @@ bool FdtWalk::next() {
     while (buses_.size() > static_cast<usize>(depth)) {
         buses_.erase(buses_.size() - 1);
     }
-    node_ = {fdt_, offset};
+    node_ = {fdt_.data(), offset};
     depth_ = depth;
     enters_children_ = true;
     return true;

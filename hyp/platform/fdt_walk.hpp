@@ -22,8 +22,13 @@ class FdtWalk {
     void skip_children() { enters_children_ = false; }
     bool too_deep() const { return too_deep_; }
 
+    const Fdt& fdt() const { return fdt_; }
     FdtNode node() const { return node_; }
     FdtNode parent() const { return buses_[buses_.size() - 1].node; }
+    /// How many ancestors the current node has.
+    usize depth() const { return buses_.size(); }
+    /// @param at less than depth(); 0 is the root
+    FdtNode ancestor(usize at) const { return buses_[at].node; }
     /// How the current node writes its `reg`.
     CellCounts cells() const { return buses_[buses_.size() - 1].child_cells; }
     /// The at-th entry of `reg` as the CPU sees it. Nothing if there is no such entry, if it is
@@ -39,7 +44,7 @@ class FdtWalk {
     };
     static constexpr usize max_depth = 32;
 
-    const void* fdt_;
+    Fdt fdt_;
     FdtNode node_{};
     int depth_ = 0; ///< of node_; the root's is 0
     bool enters_children_ = true;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/guest_dtb_filter.hpp"
 
+#include "hyp/platform/arch_nodes.hpp"
 #include "hyp/platform/parse.hpp"
 
 #include <algorithm>
-#include <libfdt.h>
 
 namespace baton {
 
@@ -15,34 +15,42 @@ bool is_one_of(std::string_view name, const std::string_view (&names)[size]) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-/// Those that make SPIs by a write to a frame of their own: Baton has none for the guest. An ITS,
-/// which makes LPIs, is the guest's.
-bool is_hidden_controller(FdtNode node) { return node.is_compatible("arm,gic-v2m-frame"); }
-
-/// With `msi-controller` the GIC takes SPIs by a write to its distributor, which is not passed
-/// through either.
-bool is_gic(FdtNode node) { return node.is_compatible("arm,gic-v3"); }
-
 /// What tells of the boot before this one.
 bool is_of_one_boot(std::string_view name) {
     return is_one_of(
         name, {"bootargs", "linux,initrd-start", "linux,initrd-end", "kaslr-seed", "rng-seed"});
 }
 
+bool names_stdout(std::string_view name) {
+    return is_one_of(name, {"stdout-path", "linux,stdout-path"});
+}
+
 } // namespace
 
-Result<> GuestDtbFilter::find_hidden(const Fdt& source) {
-    const void* fdt = source.data();
-    for (int offset = 0; offset >= 0; offset = fdt_next_node(fdt, offset, nullptr)) {
-        const FdtNode node{fdt, offset};
-        if (!is_hidden_controller(node) && !(is_gic(node) && node.has("msi-controller"))) {
-            continue;
-        }
-        if (const auto phandle = node.phandle(); phandle && !hidden_.push(*phandle)) {
-            return std::unexpected(Error::too_many);
-        }
+GuestDtbFilter::GuestDtbFilter(const Fdt& source, const GuestDtbRequest& request,
+                               GuestDtb::Scratch& scratch)
+    : source_{source}, request_{request}, chosen_{source.find("/chosen")},
+      cpus_{source.find("/cpus")}, uart_{},
+      is_divided_{!request.for_host && request.division != nullptr &&
+                  request.division->vms().size() > 1},
+      scratch_{scratch} {
+    if (is_divided_ && request.division->platform().uart) {
+        uart_ = stdout_node(source);
     }
-    return {};
+}
+
+Result<> GuestDtbFilter::prepare() {
+    bool fits = true;
+    for_each_below(source_.root(), [&](FdtNode node) {
+        if (arch::hides_messages(request_, node)) {
+            const auto phandle = node.phandle();
+            fits = fits && (!phandle || scratch_.hidden.push(*phandle));
+        }
+        if (is_further_vm() && arch::is_core_node(node) && !arch::hides(request_, node)) {
+            fits = fits && scratch_.core.push(node.offset());
+        }
+    });
+    return fits ? Result<>{} : std::unexpected(Error::too_many);
 }
 
 NodeKind GuestDtbFilter::kind_of(FdtNode node, NodeKind parent) const {
@@ -55,55 +63,181 @@ NodeKind GuestDtbFilter::kind_of(FdtNode node, NodeKind parent) const {
     if (parent == NodeKind::cpus && is_cpu(node)) {
         return NodeKind::cpu;
     }
-    if (node.is_compatible("arm,gic-v3-its")) {
-        return NodeKind::its;
+    if (arch::is_core_node(node)) {
+        return NodeKind::core;
     }
-    if (for_host_) {
+    if (request_.for_host) {
         return NodeKind::plain;
     }
-    if (parent == NodeKind::root && node.string("device_type") == "memory" && node.is_enabled()) {
-        return NodeKind::memory;
+    if (is_console(node)) {
+        return NodeKind::uart;
     }
-    if (node.is_compatible("arm,psci-1.0") || node.is_compatible("arm,psci-0.2")) {
-        return NodeKind::psci;
+    if (parent == NodeKind::root) {
+        if (node.string("device_type") == "memory" && node.is_enabled()) {
+            return NodeKind::memory;
+        }
+        if (is_divided_ && is_one_of(node.name(), {"aliases", "__symbols__"})) {
+            return NodeKind::paths;
+        }
+        if (is_further_vm() && node.name() == "reserved-memory") {
+            return NodeKind::reserved;
+        }
     }
-    return is_gic(node) ? NodeKind::gic : NodeKind::plain;
+    const bool may_be_bus = parent == NodeKind::root || parent == NodeKind::bus;
+    const bool is_bus = is_further_vm() && may_be_bus && !can_be_supply(node) &&
+                        request_.division->owner(node.offset()) != request_.vm;
+    return is_bus ? NodeKind::bus : NodeKind::plain;
 }
 
 bool GuestDtbFilter::drops(FdtNode node, NodeKind parent) const {
+    if (parent == NodeKind::chosen) {
+        return drops_child_of_chosen(node);
+    }
+    if (request_.for_host) {
+        return false;
+    }
+    if (arch::hides(request_, node)) {
+        return true;
+    }
     switch (parent) {
-    case NodeKind::chosen:
-        return node.is_compatible("multiboot,module");
     case NodeKind::cpus:
-        return !for_host_ && is_one_of(node.name(), {"idle-states", "domain-idle-states"});
-    default:
-        return !for_host_ && is_hidden_controller(node);
+        return drops_child_of_cpus(node);
+    case NodeKind::reserved:
+        return drops_reserved(node);
+    case NodeKind::root:
+        if (is_one_of(node.name(),
+                      {"chosen", "cpus", "aliases", "__symbols__", "reserved-memory"})) {
+            return false;
+        }
+        [[fallthrough]];
+    case NodeKind::bus:
+        return is_further_vm() ? !has_part_of_vm(node) : is_anothers(node);
+    default: // what is below a node that a further VM has is the VM's as well
+        return !is_further_vm() && is_anothers(node);
     }
 }
 
-bool GuestDtbFilter::keeps(const FdtProperty& property, NodeKind kind) const {
+/// What was for the boot of this Baton.
+bool GuestDtbFilter::drops_child_of_chosen(FdtNode node) const {
+    return is_further_vm() || node.is_compatible("multiboot,module") ||
+           node.is_compatible("xen,domain") || node.is_compatible("baton,shared-memory");
+}
+
+bool GuestDtbFilter::drops_child_of_cpus(FdtNode node) const {
+    if (is_one_of(node.name(), {"idle-states", "domain-idle-states"})) {
+        return true;
+    }
+    if (!is_divided_) {
+        return false;
+    }
+    if (!is_cpu(node)) {
+        return node.name() == "cpu-map"; // Linux takes one only if it names all CPUs
+    }
+    if (!is_usable_cpu(node)) {
+        return is_further_vm();
+    }
+    const Division& division = *request_.division;
+    const auto cpu = cpu_of(*cpus_, node, division.platform());
+    return !cpu || division.owner(*cpu) != request_.vm;
+}
+
+/// Those without a place of their own ask the kernel to choose one: they are the host VM's.
+bool GuestDtbFilter::drops_reserved(FdtNode node) const {
+    const auto parent = source_.find("/reserved-memory");
+    const CellCounts cells = parent->child_cells(source_.root().child_cells());
+    CellReader reader{node.get("reg").value_or(Bytes{})};
+    while (const auto range = reader.take_range(cells)) {
+        if (is_in_memory(*range)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool GuestDtbFilter::is_in_memory(PhysRange range) const {
+    return std::ranges::any_of(request_.memory,
+                               [&](const PhysRange& memory) { return memory.overlaps(range); });
+}
+
+bool GuestDtbFilter::is_anothers(FdtNode node) const {
+    if (!is_divided_ || arch::is_core_node(node)) {
+        return false;
+    }
+    return node == uart_ ? !request_.console
+                         : request_.division->owner(node.offset()).value_or(host_vm) != request_.vm;
+}
+
+bool GuestDtbFilter::has_part_of_vm(FdtNode node) const {
+    const int begin = node.offset();
+    const int end = node.end_offset();
+    const auto holds = [&](int offset) { return begin <= offset && offset < end; };
+    const auto is_of_vm = [&](const PassedNode& passed) {
+        return passed.vm == request_.vm && holds(passed.begin);
+    };
+    return std::ranges::any_of(request_.division->passed(), is_of_vm) ||
+           request_.division->owner(begin) == request_.vm ||
+           std::ranges::any_of(scratch_.core, holds) ||
+           (request_.console && uart_ && holds(uart_->offset())) || can_be_supply(node);
+}
+
+/// A fixed clock or regulator: nothing of the machine is used with it.
+bool GuestDtbFilter::can_be_supply(FdtNode node) const {
+    bool has_registers = !node.phandle() || node.has("ranges") || node.has("interrupts");
+    for_each_below(node, [&](FdtNode each) { has_registers = has_registers || each.has("reg"); });
+    return !has_registers;
+}
+
+bool GuestDtbFilter::keeps(const FdtProperty& property, FdtNode node, NodeKind kind) const {
     const std::string_view name = property.name;
+    const bool for_host = request_.for_host;
     switch (kind) {
     case NodeKind::chosen:
-        // With linux,uefi-* a guest would take its memory from the firmware's map, not /memory.
-        return !is_of_one_boot(name) && (for_host_ || !name.starts_with("linux,uefi-"));
+        return keeps_of_chosen(name);
     case NodeKind::memory:
         return !is_one_of(name, {"reg", "status", "linux,usable-memory"});
     case NodeKind::cpu:
-        if (has_spin_table_ && is_one_of(name, {"enable-method", "cpu-release-addr"})) {
+        if (request_.spin_table && is_one_of(name, {"enable-method", "cpu-release-addr"})) {
             return false;
         }
-        return name != "status" && (for_host_ || name != "cpu-idle-states");
-    case NodeKind::psci:
-        return !is_one_of(name,
-                          {"compatible", "method", "cpu_on", "cpu_off", "cpu_suspend", "migrate"});
-    case NodeKind::its:
-        return name != "status";
-    case NodeKind::gic:
-        return !is_one_of(name, {"msi-controller", "mbi-ranges", "mbi-alias"});
+        return name != "status" && (for_host || name != "cpu-idle-states");
+    case NodeKind::core:
+        return arch::keeps(request_, node, name);
+    case NodeKind::paths:
+        return survives(StringReader{property.value}.take().value_or(""));
+    case NodeKind::bus:
+        return !is_one_of(name, {"reg", "interrupts", "interrupts-extended"}) &&
+               !refers_to_hidden(property);
+    case NodeKind::uart:
+        return !is_one_of(
+            name, {"interrupts", "interrupts-extended", "interrupt-parent", "dmas", "dma-names"});
     default:
-        return for_host_ || (name != "domain-idle-states" && !refers_to_hidden(property));
+        return for_host || (name != "domain-idle-states" && !refers_to_hidden(property));
     }
+}
+
+bool GuestDtbFilter::keeps_of_chosen(std::string_view name) const {
+    if (is_of_one_boot(name)) {
+        return false;
+    }
+    if (is_divided_ && names_stdout(name)) {
+        return request_.console.has_value();
+    }
+    // With linux,uefi-* a guest would take its memory from the firmware's map, not /memory.
+    return !is_further_vm() && (request_.for_host || !name.starts_with("linux,uefi-"));
+}
+
+/// Does the guest have the node at this full path?
+bool GuestDtbFilter::survives(std::string_view path) const {
+    NodeKind kind = NodeKind::root;
+    for (usize end = 0; end < path.size();) {
+        end = std::min(path.find('/', end + 1), path.size());
+        const auto node = source_.find(path.substr(0, end));
+        if (!node || !path.starts_with('/') || drops(*node, kind)) {
+            return false;
+        }
+        kind = kind_of(*node, kind);
+    }
+    return !path.empty();
 }
 
 bool GuestDtbFilter::refers_to_hidden(const FdtProperty& property) const {
@@ -128,7 +262,8 @@ bool GuestDtbFilter::refers_to_hidden(const FdtProperty& property) const {
 }
 
 bool GuestDtbFilter::is_hidden(std::optional<u64> phandle) const {
-    return phandle && std::find(hidden_.begin(), hidden_.end(), *phandle) != hidden_.end();
+    return phandle && std::find(scratch_.hidden.begin(), scratch_.hidden.end(), *phandle) !=
+                          scratch_.hidden.end();
 }
 
 } // namespace baton

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/options.hpp"
 
+#include "hyp/platform/arch_nodes.hpp"
+
 #include <utility>
 
 namespace baton {
@@ -117,11 +119,19 @@ const char* set_park(Options& options, Value value) {
     return nullptr;
 }
 
-const char* set_dsu(Options& options, Value value) {
+const char* set_counter_model(Options& options, Value value) {
     if (value != "model") {
         return "needs model";
     }
-    options.dsu_model = true;
+    options.counter_model = true;
+    return nullptr;
+}
+
+const char* set_console(Options& options, Value value) {
+    if (!value || value->empty() || value->size() > VmName::longest) {
+        return "needs the name of a VM";
+    }
+    options.console = VmName{*value};
     return nullptr;
 }
 
@@ -220,7 +230,7 @@ constexpr OptionRow option_rows[]{
     {"load", set_load},
     {"watchdog", set_watchdog},
     {"park", set_park},
-    {"dsu", set_dsu},
+    {"console", set_console},
     {"panic", set_panic},
     {"fault", set_fault},
 };
@@ -229,6 +239,9 @@ const char* set_option(Options& options, std::string_view text) {
     const usize equals = text.find('=');
     const std::string_view name = text.substr(0, equals);
     const Value value = equals == text.npos ? std::nullopt : std::optional{text.substr(equals + 1)};
+    if (name == arch::counter_model_option()) {
+        return set_counter_model(options, value);
+    }
     for (const OptionRow& row : option_rows) {
         if (row.name == name) {
             return row.set(options, value);

@@ -26,15 +26,15 @@ enum class FaultKind {
     kick,    ///< kicks all other CPUs, and the boot CPU once more
 };
 
-/// Of one step of a handover; arch knows which there are. A copy: the options outlive the DTB that
-/// they were read from.
-class StepName {
+/// A name that an option gives. A copy: options outlive the DTB that they were read from.
+template <usize longest_>
+class OptionName {
   public:
-    static constexpr usize longest = 15;
+    static constexpr usize longest = longest_;
 
-    constexpr StepName() = default;
+    constexpr OptionName() = default;
     /// @param name no longer than `longest`
-    explicit constexpr StepName(std::string_view name) : size_{name.size()} {
+    explicit constexpr OptionName(std::string_view name) : size_{name.size()} {
         std::copy(name.begin(), name.end(), text_.begin());
     }
     constexpr std::string_view view() const { return {text_.data(), size_}; }
@@ -43,6 +43,8 @@ class StepName {
     std::array<char, longest> text_{};
     usize size_ = 0;
 };
+using StepName = OptionName<15>; ///< arch knows which there are
+using VmName = OptionName<47>;
 
 /// A fault at one step of one handover.
 struct StepFault {
@@ -66,7 +68,8 @@ struct Options {
     u32 watchdog_s = 0;                             ///< baton.watchdog=S, 1 to 3600
     ParkMode park = ParkMode::off;                  ///< baton.park=off|wfe
     PanicAction panic = PanicAction::reset;         ///< baton.panic=reset|halt|semihosting
-    bool dsu_model = false;                         ///< baton.dsu=model
+    VmName console;                                 ///< baton.console=NAME; empty: the host VM
+    bool counter_model = false;                     ///< arch::counter_model_option()
     std::optional<CpuId> lost_cpu;                  ///< baton.fault=lost:CPU
     std::optional<CpuId> panic_cpu;                 ///< baton.fault=panic:CPU
     std::optional<CpuId> staying_cpu;               ///< baton.fault=stay:CPU

@@ -11,6 +11,12 @@
 /// fails.
 namespace baton {
 
+/// An error with its words.
+struct Mistake {
+    Error error;
+    const char* words;
+};
+
 [[nodiscard]] inline std::unexpected<Error> fail(Platform& platform, Error error,
                                                  const char* fault) {
     platform.fault = fault;
@@ -25,33 +31,52 @@ Result<> parse_memory(const Fdt& fdt, Platform& platform);
 Result<> parse_chosen(const Fdt& fdt, Platform& platform);
 Result<> parse_devices(const Fdt& fdt, Platform& platform);
 
-/// Does this child of /cpus describe a CPU? The n-th enabled one is CpuId n.
+/// Does this child of /cpus describe a CPU?
 bool is_cpu(FdtNode node);
+/// Which one of the machine's it is. Nothing if Baton does not use it.
+/// @param cpus the node above it
+std::optional<CpuId> cpu_of(FdtNode cpus, FdtNode cpu, const Platform& platform);
+/// May Baton start it, or is it running? The n-th such one is CpuId n.
+bool is_usable_cpu(FdtNode node);
 
-/// The interrupt controller that INTIDs count by.
-struct GicNode {
-    FdtNode node;
-    u32 interrupt_cells = 3;
-};
+/// The one that `stdout-path` names.
+std::optional<FdtNode> stdout_node(const Fdt& fdt);
 
-/// Fills Platform::gic but for the ITSs, which are nodes of their own.
-Result<> find_gic(const Fdt& fdt, GicNode& gic, Platform& platform);
-Result<> parse_its(const FdtWalk& walk, Platform& platform);
+/// Can there be devices in this child of the root, or below it? Some have a reg, or children with
+/// one, that is no device's.
+bool may_hold_devices(FdtNode node);
+/// Is the walk's node, and what is below it, a device? If not, nothing below it is either.
+bool is_device(const FdtWalk& walk);
 
-/// The INTID of the at-th interrupt of a node. Nothing if it has no such, if it is not the GIC's,
-/// or if it is not private to each CPU.
-std::optional<u32> private_interrupt(const GicNode& gic, FdtNode node, u32 at);
-
-Result<> parse_timer(const GicNode& gic, FdtNode node, Platform& platform);
-
-/// Puts the CPUs of a DSU's PMU into a cluster of their own.
-void parse_dsu(FdtNode node, Platform& platform);
-
-bool is_pci_bridge(FdtNode node);
+/// Is the walk's node a PCI bridge that no other PCI bridge is above of?
+bool is_pci_host(const FdtWalk& walk);
+/// The host bridge's windows, and its ECAM and buses if it is a generic one.
+/// Errors, told in words: bad_dtb, too_many.
+std::expected<void, Mistake> read_pci_host(const FdtWalk& walk, PciHost& host);
 Result<> parse_pci_host(const FdtWalk& walk, Platform& platform);
 
 inline constexpr const char* too_many_devices = "more than 512 separate device ranges";
-/// Adds the pages that a range touches to Platform::devices.
+/// The pages that a range of registers touches. Nothing in the last page of the 64-bit space: no
+/// CPU has so many address bits.
+std::optional<PhysRange> device_pages(PhysRange range);
+/// Adds them to Platform::devices.
 Result<> add_device(PhysRange range, Platform& platform);
+
+/// Calls visit(range) for each entry of `reg` that is an address of the CPU.
+template <class Visitor>
+void for_each_reg(const FdtWalk& walk, Visitor visit) {
+    // Below a PCI bridge `reg` is a configuration address, of three cells.
+    const CellCounts cells = walk.cells();
+    if (cells.address > 2 || cells.size == 0 || cells.size > 2) {
+        return;
+    }
+    const usize entry_size = 4 * usize{cells.address + cells.size};
+    const usize entries = walk.node().get("reg").value_or(Bytes{}).size() / entry_size;
+    for (u32 i = 0; i < entries; i++) {
+        if (const auto range = walk.reg(i)) {
+            visit(*range);
+        }
+    }
+}
 
 } // namespace baton

@@ -7,9 +7,15 @@ namespace baton {
 
 namespace {
 
+using Outcome = std::expected<void, Mistake>;
+
+Outcome mistake(Error error, const char* words) { return std::unexpected(Mistake{error, words}); }
+
+bool is_pci_bridge(FdtNode node) { return node.string("device_type") == "pci"; }
+
 /// Binding pci-bus-common and IEEE Std 1275's PCI binding, 2.2.1.1: each entry is three cells of
 /// PCI address, of which the first tells the space, then the CPU address and the size.
-Result<> parse_windows(const FdtWalk& walk, PciHost& host, Platform& platform) {
+Outcome read_windows(const FdtWalk& walk, PciHost& host) {
     CellReader reader{walk.node().get("ranges").value_or(Bytes{})};
     while (!reader.at_end()) {
         const auto space = reader.take(1);
@@ -17,7 +23,7 @@ Result<> parse_windows(const FdtWalk& walk, PciHost& host, Platform& platform) {
         const auto cpu_base = reader.take(walk.cells().address);
         const auto size = reader.take(2);
         if (!space || !pci_base || !cpu_base || !size) {
-            return fail(platform, Error::bad_dtb, "a PCI host bridge with a broken ranges");
+            return mistake(Error::bad_dtb, "a PCI host bridge with a broken ranges");
         }
         const auto on_bus = PhysRange::make({*cpu_base}, *size);
         const auto cpu = on_bus ? walk.to_cpu(*on_bus) : std::nullopt;
@@ -28,48 +34,58 @@ Result<> parse_windows(const FdtWalk& walk, PciHost& host, Platform& platform) {
         const auto kind = static_cast<PciWindow::Kind>(space_code - 1);
         const bool prefetchable = (*space >> 30 & 1) != 0;
         if (!host.windows.push({kind, prefetchable, *cpu, *pci_base})) {
-            return fail(platform, Error::too_many, "more than 8 windows of a PCI host bridge");
-        }
-        if (auto result = add_device(*cpu, platform); !result) {
-            return result;
+            return mistake(Error::too_many, "more than 8 windows of a PCI host bridge");
         }
     }
     return {};
 }
 
-Result<> parse_ecam(FdtNode node, PhysRange ecam, PciHost& host, Platform& platform) {
+Outcome read_ecam(FdtNode node, PhysRange ecam, PciHost& host) {
     constexpr u64 bus_size = 1 * MiB;
     CellReader bus_range{node.get("bus-range").value_or(Bytes{})};
     const u64 first = bus_range.take(1).value_or(0);
     const u64 last = bus_range.take(1).value_or(255);
     const u64 buses = std::min(last - first + 1, ecam.size / bus_size);
     if (first > last || last > 255 || buses == 0) {
-        return fail(platform, Error::bad_dtb, "a PCI host bridge without buses");
+        return mistake(Error::bad_dtb, "a PCI host bridge without buses");
     }
     host.ecam = {ecam.begin, buses * bus_size};
     host.first_bus = static_cast<u8>(first);
     host.last_bus = static_cast<u8>(first + buses - 1);
-    if (!platform.pci_hosts.push(host)) {
-        return fail(platform, Error::too_many, "more than 16 PCI host bridges");
-    }
     return {};
 }
 
 } // namespace
 
-bool is_pci_bridge(FdtNode node) { return node.string("device_type") == "pci"; }
+bool is_pci_host(const FdtWalk& walk) {
+    return is_pci_bridge(walk.node()) && !is_pci_bridge(walk.parent());
+}
 
-Result<> parse_pci_host(const FdtWalk& walk, Platform& platform) {
-    const FdtNode node = walk.node();
-    PciHost host;
-    if (auto result = parse_windows(walk, host, platform); !result) {
+Outcome read_pci_host(const FdtWalk& walk, PciHost& host) {
+    if (auto result = read_windows(walk, host); !result) {
         return result;
     }
+    const FdtNode node = walk.node();
     const auto ecam = walk.reg(0);
-    if (ecam && node.is_compatible("pci-host-ecam-generic")) {
-        return parse_ecam(node, *ecam, host, platform);
+    return ecam && node.is_compatible("pci-host-ecam-generic") ? read_ecam(node, *ecam, host)
+                                                               : Outcome{};
+}
+
+Result<> parse_pci_host(const FdtWalk& walk, Platform& platform) {
+    PciHost host;
+    if (const auto read = read_pci_host(walk, host); !read) {
+        return fail(platform, read.error().error, read.error().words);
     }
-    note(platform, "a PCI host bridge is not generic ECAM: Baton cannot stop DMA below it");
+    for (const PciWindow& window : host.windows) {
+        if (auto result = add_device(window.cpu, platform); !result) {
+            return result;
+        }
+    }
+    if (host.ecam.empty()) {
+        note(platform, "a PCI host bridge is not generic ECAM: Baton cannot stop DMA below it");
+    } else if (!platform.pci_hosts.push(host)) {
+        return fail(platform, Error::too_many, "more than 16 PCI host bridges");
+    }
     return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include "hyp/address.hpp"
 #include "hyp/memory/range_set.hpp"
+#include "hyp/platform/fdt.hpp"
 #include "hyp/result.hpp"
 #include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
@@ -11,14 +12,15 @@
 #include <span>
 #include <string_view>
 
-/// What the machine is made of, read from the firmware's DTB once at boot. Interrupts are INTIDs.
+/// What the machine is made of, read from the firmware's DTB once at boot. Interrupts go by their
+/// numbers at the machine's interrupt controller.
 namespace baton {
 
 struct CpuInfo {
-    u64 mpidr = 0;                ///< Aff3 in bits 39:32, Aff2 to Aff0 in bits 23:0, all others 0
+    u64 firmware_id = 0;          ///< the firmware's name for it
     std::optional<u32> phandle{}; ///< of its node
-    /// Of Platform::cluster_count, by the `arm,dsu-pmu` node that names it: it shares that one's
-    /// counters with the others. Nothing: its cluster's registers are not to be touched.
+    /// Of Platform::cluster_count, by the node of the cluster's counters that names it: it shares
+    /// these with the others. Nothing: its cluster's registers are not to be touched.
     std::optional<u32> cluster{};
 };
 
@@ -28,22 +30,11 @@ struct ReservedRange {
     bool no_map = false; ///< the guest may not even map it
 };
 
-struct GicInfo {
-    PhysRange distributor;
-    StaticVector<PhysRange, 64> redistributors;
-    u64 redistributor_stride = 0; ///< bytes; 0: as GICR_TYPER.VLPIS says
-    std::optional<u32> phandle{}; ///< of its node
-    u32 interrupt_cells = 3;
-    u32 maintenance_interrupt = 0;
-    StaticVector<PhysRange, 64> its;
-};
-
-struct TimerInfo {
-    std::optional<u32> secure;
-    u32 physical = 0;
-    u32 virt = 0;
-    u32 hyp = 0;
-    std::optional<u32> hyp_virt;
+/// The one that takes the interrupts of all CPUs and devices, and that their numbers are of.
+struct InterruptController {
+    FdtNode node{};
+    std::optional<u32> phandle{};
+    u32 cells = 0; ///< of a specifier
 };
 
 enum class UartKind {
@@ -54,13 +45,6 @@ enum class UartKind {
 struct UartInfo {
     UartKind kind;
     PhysRange frame;
-};
-
-struct PsciInfo {
-    enum class Conduit { smc, hvc };
-    Conduit conduit = Conduit::smc;
-    u32 major = 0; ///< by the DTB's `compatible`; PSCI_VERSION may tell more
-    u32 minor = 0;
 };
 
 /// A stretch of a host bridge's outbound address space.
@@ -75,7 +59,7 @@ struct PciWindow {
 /// A generic ECAM host bridge: function (bus, device, function) has its 4 KiB of configuration
 /// space at ecam.begin + ((bus - first_bus) << 20 | device << 15 | function << 12).
 struct PciHost {
-    PhysRange ecam; ///< cut to what first_bus to last_bus need
+    PhysRange ecam; ///< cut to what first_bus to last_bus need; empty: it is none of these
     u8 first_bus = 0;
     u8 last_bus = 0;
     StaticVector<PciWindow, 8> windows;
@@ -88,30 +72,35 @@ struct BootImage {
     std::string_view bootargs; ///< empty if the kernel's module has none
 };
 
-/// Large (tens of KiB): set once at boot, never on a stack. String views point into the DTB that it
-/// was read from.
+struct ArchPlatform;
+
+using DeviceRanges = RangeSet<512>;
+using BootImages = StaticVector<BootImage, 8>; ///< ascending by the kernel's address
+
+/// Large (tens of KiB): set once at boot, never on a stack. String views and nodes point into the
+/// DTB that it was read from.
 struct Platform {
     static constexpr usize max_ram_ranges = 32;
-    static constexpr usize max_boot_images = 8;
     static constexpr u32 max_clusters = 128;
 
-    /// In the DTB's order, without those that it says are disabled or broken. CpuId indexes it.
+    /// In the DTB's order, without those that it says are broken. CpuId indexes it.
     StaticVector<CpuInfo, max_cpus> cpus;
-    u32 cluster_count = 0;        ///< DSUs with a PMU; the numbers in CpuInfo are below it
+    u32 cluster_count = 0;        ///< those with counters; the numbers in CpuInfo are below it
     RangeSet<max_ram_ranges> ram; ///< whole pages
     StaticVector<ReservedRange, 64> reserved; ///< byte ranges as the DTB has them, unsorted
     /// Whole pages to map as devices for the guest: every enabled node's registers, PCI windows and
-    /// ECAM; without RAM and without the GIC, whose frames are trapped.
-    RangeSet<512> devices;
-    GicInfo gic;
-    TimerInfo timer;
-    std::optional<u32> pmu_interrupt; ///< only if it is a PPI
-    std::optional<UartInfo> uart;     ///< /chosen/stdout-path, if it is one that Baton can drive
-    PsciInfo psci;
+    /// ECAM; without RAM and without what the architecture keeps: the interrupt controller's.
+    DeviceRanges devices;
+    /// What is the architecture's: its to define, the caller's to provide.
+    ArchPlatform* arch = nullptr;
+    InterruptController interrupt_controller;
+    /// The phandles of those controllers of messages that a VM may have, as far as they have one.
+    StaticVector<u32, 64> message_controllers;
+    std::optional<UartInfo> uart; ///< /chosen/stdout-path, if it is one that Baton can drive
     StaticVector<PciHost, 16> pci_hosts;
-    StaticVector<PhysRange, 64> virtio_mmio;              ///< register frames, not rounded to pages
-    StaticVector<BootImage, max_boot_images> boot_images; ///< ascending by the kernel's address
-    std::string_view bootargs;                            ///< Baton's own, from /chosen
+    StaticVector<PhysRange, 64> virtio_mmio; ///< register frames, not rounded to pages
+    BootImages boot_images;                  ///< of the host VM
+    std::string_view bootargs;               ///< Baton's own, from /chosen
     /// The firmware's entropy, kaslr-seed and rng-seed in one; good for one kernel only.
     StaticVector<std::byte, 72> seed;
 
@@ -126,13 +115,13 @@ struct Platform {
 /// Errors: bad_dtb (no magic number, not 8-byte aligned, size beyond 2 MiB).
 Result<std::span<const std::byte>> locate_dtb(const void* address);
 
-/// Reads a DTB into `platform`, which must be freshly made. Any bytes are safe to pass: a damaged
-/// DTB is refused or read as far as it makes sense, never read beyond its end.
-/// Errors, told in words by platform.fault: bad_dtb, too_many, and unsupported for machines without
-/// a GICv3, PSCI 0.2 or the Armv8 timer.
+/// Reads a DTB into `platform`, which must be freshly made but for `arch`, that is set. Any bytes
+/// are safe to pass: a damaged DTB is refused or read as far as it makes sense, never read beyond
+/// its end. Errors, told in words by platform.fault: bad_dtb, too_many, and unsupported for
+/// machines without what the architecture asks for.
 Result<void> parse_platform(std::span<const std::byte> dtb, Platform& platform);
 
-/// The CPU with these affinity fields (CpuInfo::mpidr).
-std::optional<CpuId> find_cpu(const Platform& platform, u64 mpidr);
+/// @param firmware_id CpuInfo's
+std::optional<CpuId> find_cpu(const Platform& platform, u64 firmware_id);
 
 } // namespace baton

@@ -15,6 +15,9 @@ inline CallResult answer(const Result<u64>& written) {
                    : CallResult{abi_status(written.error()), true};
 }
 
+/// How a VM stands.
+baton_status status_of(Vm& vm);
+
 inline u64 to_ns(u64 ticks) {
     // A counter of some MHz to GHz: the product stays below 2^64 for some seconds at least.
     constexpr u64 ns = 1'000'000'000;

@@ -9,13 +9,14 @@ namespace baton {
 
 class Vm;
 
-/// The function, and its arguments as far as the function takes their bits.
+/// The function, and its arguments, of which the function takes the bits that are set in `mask`.
 struct GuestCall {
     u32 function;
+    u64 mask;
     u64 arguments[5];
 
-    u64 argument(u32 n) const { return arguments[n]; }
-    GuestAddr address(u32 n) const { return {arguments[n]}; }
+    u64 argument(u32 n) const { return arguments[n] & mask; }
+    GuestAddr address(u32 n) const { return {argument(n)}; }
 };
 
 /// What the first register gets.

@@ -17,7 +17,7 @@ static_assert(Load::max_pieces == BATON_MAX_PIECES);
 static_assert(Load::max_command_line == BATON_MAX_COMMAND_LINE);
 
 constexpr u32 features = BATON_HAS_LOAD | BATON_HAS_EXEC | BATON_HAS_RESET2 | BATON_HAS_STATUS |
-                         BATON_HAS_TRACE | BATON_HAS_LOG | BATON_HAS_HOST;
+                         BATON_HAS_TRACE | BATON_HAS_LOG | BATON_HAS_HOST | BATON_HAS_VMS;
 
 CallResult refusal(Error error) { return {abi_status(error), true}; }
 
@@ -25,7 +25,7 @@ CallResult refusal(Error error) { return {abi_status(error), true}; }
 CallResult load_refusal(Vm& vm, Error error) {
     switch (error) {
     case Error::image_too_big: {
-        const u64 slot = vm.images().layout().slots[vm.images().spare_slot()].size;
+        const u64 slot = vm.images().slots()[vm.images().spare_slot()].size;
         return {abi_status(error), true, {vm.load().needed(), slot}};
     }
     case Error::incomplete:
@@ -57,7 +57,7 @@ std::optional<PieceKind> piece_kind(u32 kind) {
 using Pieces = StaticVector<Piece, Load::max_pieces>;
 
 Result<Pieces> read_pieces(const baton_load& request) {
-    if (request.kind > BATON_HOST_KEXEC || request.flags != 0 || request.vm != 0 ||
+    if (request.kind > BATON_HOST_KEXEC || request.flags != 0 ||
         request.piece_count > BATON_MAX_PIECES) {
         return std::unexpected(Error::invalid);
     }
@@ -71,50 +71,42 @@ Result<Pieces> read_pieces(const baton_load& request) {
     return pieces;
 }
 
-CallResult begin(Vm& vm, const GuestCall& call) {
-    const auto request = read_struct<baton_load>(vm, call.address(0), call.argument(1));
-    if (!request) {
-        return refusal(request.error());
+/// The VM that a load or an image is of, by its id; 0: the caller's own. Only the host VM reaches
+/// another's, so for all others such an id is one that is not there.
+Result<Vm*> vm_of_image(Vm& caller, u64 id) {
+    const VmId vm = id == 0 ? caller.id() : ImageStore::vm_of(id);
+    if (vm != caller.id() && (!caller.is_host() || index(vm) >= caller.setup().all.size())) {
+        return std::unexpected(Error::stale);
     }
-    const auto pieces = read_pieces(*request);
-    if (!pieces) {
-        return refusal(pieces.error());
-    }
-    if (!vm.setup().guests_may_load) {
-        return refusal(Error::not_allowed);
-    }
-    const auto kexec = request->kind == BATON_HOST_KEXEC ? Kexec::host : Kexec::guest;
-    if (kexec == Kexec::host && arch::has_resident_trusted_os()) {
-        return refusal(Error::trusted_os);
-    }
-    if (const auto vacated = vm.vacate_spare_slot(); !vacated) {
-        return refusal(vacated.error());
-    }
-    const auto id = vm.load().begin(kexec, {pieces->data(), pieces->size()});
-    return id ? CallResult{BATON_OK, true, {*id}} : load_refusal(vm, id.error());
+    return &caller.setup().all[index(vm)];
 }
 
-CallResult copy(Vm& vm, const GuestCall& call) {
-    if (!vm.load().is_current(call.argument(0))) {
+/// Called with the target's claim.
+using LoadCall = CallResult (*)(Vm& caller, Vm& target, const GuestCall& call);
+
+CallResult copy(Vm& caller, Vm& target, const GuestCall& call) {
+    Load& load = target.load();
+    if (!load.is_current(call.argument(0))) {
         return refusal(Error::stale);
     }
     const u64 size = call.argument(4);
-    const auto chunk = guest_ram(vm, call.address(3), std::min<u64>(size, BATON_MAX_CHUNK));
+    const auto chunk = guest_ram(caller, call.address(3), std::min<u64>(size, BATON_MAX_CHUNK));
     if (!chunk) {
         return refusal(chunk.error());
     }
     const auto copied =
-        vm.load().copy(call.argument(0), call.argument(1), call.argument(2), {chunk->begin, size});
-    return copied ? CallResult{BATON_OK, true} : load_refusal(vm, copied.error());
+        load.copy(call.argument(0), call.argument(1), call.argument(2), {chunk->begin, size});
+    return copied ? CallResult{BATON_OK, true} : load_refusal(target, copied.error());
 }
 
-CallResult seal(Vm& vm, const GuestCall& call) {
-    if (!vm.load().is_current(call.argument(0))) {
+CallResult seal(Vm& caller, Vm& target, const GuestCall& call) {
+    Load& load = target.load();
+    if (!load.is_current(call.argument(0))) {
         return refusal(Error::stale);
     }
     Load::Seal request{};
-    if (vm.load().wants_seal_request()) {
-        const auto read = read_struct<baton_seal>(vm, call.address(1), call.argument(2));
+    if (load.wants_seal_request()) {
+        const auto read = read_struct<baton_seal>(caller, call.address(1), call.argument(2));
         if (!read) {
             return refusal(read.error());
         }
@@ -125,35 +117,78 @@ CallResult seal(Vm& vm, const GuestCall& call) {
         std::memcpy(request.entropy.data(), read->entropy, sizeof read->entropy);
         request.has_entropy = (read->flags & BATON_SEAL_ENTROPY) != 0;
     }
-    const auto left = vm.load().seal(call.argument(0), request);
+    const auto left = load.seal(call.argument(0), request);
     if (!left) {
-        return load_refusal(vm, left.error());
+        return load_refusal(target, left.error());
     }
     return {*left == 0 ? BATON_OK : BATON_MORE, true, {*left}};
 }
 
-CallResult drop(Vm& vm, const GuestCall& call) {
-    const auto dropped = vm.load().drop(call.argument(0));
+CallResult drop(Vm&, Vm& target, const GuestCall& call) {
+    const auto dropped = target.load().drop(call.argument(0));
     return dropped ? CallResult{BATON_OK, true} : refusal(dropped.error());
 }
-
-using Call = CallResult (*)(Vm&, const GuestCall&);
 
 // Not inlined: hypercall() itself would save, for every short call, the registers that the calls
 // below need.
 
-/// One call that changes what is staged at a time, and none while a handover begins.
-[[gnu::noinline]] CallResult with_claim(Vm& vm, const GuestCall& call, Call function) {
-    if (!vm.claim_images()) {
+/// One call that changes what is staged for a VM at a time, and none while a handover of it begins.
+[[gnu::noinline]] CallResult with_claim(Vm& caller, const GuestCall& call, LoadCall function) {
+    const auto target = vm_of_image(caller, call.argument(0));
+    if (!target) {
+        return refusal(target.error());
+    }
+    if (!(*target)->claim_images()) {
         return refusal(Error::busy);
     }
-    const CallResult result = function(vm, call);
-    vm.unclaim_images();
+    const CallResult result = function(caller, **target, call);
+    (*target)->unclaim_images();
+    return result;
+}
+
+Result<u64> begin_for(Vm& caller, Vm& target, Kexec kexec, const Pieces& pieces) {
+    if (const auto vacated = target.vacate_spare_slot(&caller.lifecycle()); !vacated) {
+        return std::unexpected(vacated.error());
+    }
+    return target.load().begin(kexec, {pieces.data(), pieces.size()});
+}
+
+[[gnu::noinline]] CallResult begin(Vm& caller, const GuestCall& call) {
+    const auto request = read_struct<baton_load>(caller, call.address(0), call.argument(1));
+    if (!request) {
+        return refusal(request.error());
+    }
+    const auto pieces = read_pieces(*request);
+    if (!pieces) {
+        return refusal(pieces.error());
+    }
+    const auto kexec = request->kind == BATON_HOST_KEXEC ? Kexec::host : Kexec::guest;
+    const u32 number = request->vm == 0 ? index(caller.id()) : request->vm;
+    if (number >= caller.setup().all.size() || (kexec == Kexec::host && request->vm != 0)) {
+        return refusal(Error::invalid);
+    }
+    const bool is_allowed =
+        kexec == Kexec::host || number != index(caller.id()) ? caller.is_host() : true;
+    if (!caller.setup().guests_may_load || !is_allowed) {
+        return refusal(Error::not_allowed);
+    }
+    if (kexec == Kexec::host && arch::has_resident_trusted_os()) {
+        return refusal(Error::trusted_os);
+    }
+    Vm& target = caller.setup().all[number];
+    if (!target.claim_images()) {
+        return refusal(Error::busy);
+    }
+    const auto id = begin_for(caller, target, kexec, *pieces);
+    const CallResult result =
+        id ? CallResult{BATON_OK, true, {*id}} : load_refusal(target, id.error());
+    target.unclaim_images();
     return result;
 }
 
 /// A call that fills the caller's memory; none of a CPU that a handover is about to take, or lost.
-[[gnu::noinline]] CallResult with_write(Vm& vm, const GuestCall& call, Call function) {
+using TellingCall = CallResult (*)(Vm&, const GuestCall&);
+[[gnu::noinline]] CallResult with_write(Vm& vm, const GuestCall& call, TellingCall function) {
     if (!vm.lifecycle().begin_write()) {
         return refusal(Error::busy);
     }
@@ -162,8 +197,17 @@ using Call = CallResult (*)(Vm&, const GuestCall&);
     return result;
 }
 
-CallResult exec(Vm& vm, const GuestCall& call) {
-    return refusal(call.argument(0) != 0 ? Error::invalid : vm.exec(call.argument(1)));
+CallResult exec(Vm& caller, const GuestCall& call) {
+    const u64 id = call.argument(1);
+    const auto target = vm_of_image(caller, id);
+    if (call.argument(0) != 0 || !target) {
+        return refusal(target ? Error::invalid : target.error());
+    }
+    if (*target == &caller) {
+        return refusal(caller.exec(id));
+    }
+    const auto ordered = (*target)->order_kernel(id);
+    return ordered ? CallResult{BATON_OK, true} : refusal(ordered.error());
 }
 
 } // namespace
@@ -177,7 +221,7 @@ CallResult hypercall(Vm& vm, const GuestCall& call) {
     case BATON_FEATURES:
         return {features, true};
     case BATON_LOAD_BEGIN:
-        return with_claim(vm, call, begin);
+        return begin(vm, call);
     case BATON_LOAD_COPY:
         return with_claim(vm, call, copy);
     case BATON_LOAD_SEAL:
@@ -194,6 +238,12 @@ CallResult hypercall(Vm& vm, const GuestCall& call) {
         return with_write(vm, call, trace_cpu_call);
     case BATON_LOG:
         return with_write(vm, call, log_call);
+    case BATON_VM_STATUS:
+        return with_write(vm, call, vm_status_call);
+    case BATON_VM_POWER:
+        return vm_power_call(vm, call);
+    case BATON_DOORBELL:
+        return doorbell_call(vm, call);
     default:
         return {BATON_NOT_SUPPORTED};
     }

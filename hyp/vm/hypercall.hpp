@@ -18,5 +18,10 @@ CallResult status_call(Vm& vm, const GuestCall& call);
 CallResult trace_call(Vm& vm, const GuestCall& call);
 CallResult trace_cpu_call(Vm& vm, const GuestCall& call);
 CallResult log_call(Vm& vm, const GuestCall& call);
+CallResult vm_status_call(Vm& caller, const GuestCall& call);
+
+// Those about other VMs.
+CallResult vm_power_call(Vm& caller, const GuestCall& call);
+CallResult doorbell_call(Vm& caller, const GuestCall& call);
 
 } // namespace baton

@@ -47,7 +47,7 @@ u32 abi_state(Load::State state) {
 
 void tell_images(Vm& vm, baton_status& status) {
     const auto [load, running] = vm.image_status();
-    const auto& slots = vm.images().layout().slots;
+    const auto& slots = vm.images().slots();
     status.slot_size = slots[0].size;
     status.running_slot = slots[running].begin.value;
     status.spare_slot = slots[1 - running].begin.value;
@@ -64,7 +64,7 @@ void tell_images(Vm& vm, baton_status& status) {
 
 } // namespace
 
-CallResult status_call(Vm& vm, const GuestCall& call) {
+baton_status status_of(Vm& vm) {
     baton_status status{};
     count_cpus(vm, status);
     tell_images(vm, status);
@@ -76,7 +76,11 @@ CallResult status_call(Vm& vm, const GuestCall& call) {
     }
     status.watchdog_s = vm.setup().watchdog_s;
     status.max_chunk = BATON_MAX_CHUNK;
-    return answer(write_struct(vm, call.address(0), call.argument(1), status));
+    return status;
+}
+
+CallResult status_call(Vm& vm, const GuestCall& call) {
+    return answer(write_struct(vm, call.address(0), call.argument(1), status_of(vm)));
 }
 
 } // namespace baton

@@ -88,7 +88,7 @@ CallResult trace_cpu_call(Vm& vm, const GuestCall& call) {
             record.steps[row] = {moment(trace.steps[row].begin), moment(trace.steps[row].end)};
         }
     }
-    record.mpidr = vm.platform().cpus[index(lifecycle.vcpus()[index(cpu)].cpu)].mpidr;
+    record.mpidr = vm.platform().cpus[index(lifecycle.vcpus()[index(cpu)].cpu)].firmware_id;
     record.number = index(cpu);
     return answer(write_struct(vm, call.address(1), call.argument(2), record));
 }

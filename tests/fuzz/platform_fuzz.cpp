@@ -2,11 +2,13 @@
 
 /// libFuzzer: any bytes may be handed to Baton as the DTB. What is read, and the guest's DTB that
 /// is built from it, must stay within bounds; a DTB that is built is well-formed.
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/memory/layout.hpp"
 #include "hyp/platform/fdt.hpp"
 #include "hyp/platform/guest_dtb.hpp"
 #include "hyp/platform/options.hpp"
 #include "hyp/platform/platform.hpp"
+#include "hyp/platform/vm_config.hpp"
 
 #include <cstdlib>
 #include <memory>
@@ -18,9 +20,14 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
     // A copy of the exact size at an aligned address: reads past the end are seen.
     const std::vector<std::byte> dtb(reinterpret_cast<const std::byte*>(data),
                                      reinterpret_cast<const std::byte*>(data) + size);
-    auto platform = std::make_unique<Platform>();
+    auto platform = std::make_unique<arm64::FullPlatform>();
     if (!parse_platform(dtb, *platform)) {
         return 0;
+    }
+    auto division = std::make_unique<Division>();
+    const bool divided = divide(dtb, *platform, *division).has_value();
+    if (divided != division->fault().empty()) {
+        std::abort();
     }
     Options options;
     (void)parse_options(platform->bootargs, options);
@@ -28,19 +35,26 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
     for (const BootImage& image : platform->boot_images) {
         modules.push_back(image.kernel);
     }
-    const auto layout = plan_memory({.ram = {platform->ram.begin(), platform->ram.size()},
+    const auto scratch = std::make_unique<LayoutScratch>();
+    std::vector<VmMemoryRequest> vms;
+    for (usize vm = 1; divided && vm < division->vms().size(); vm++) {
+        const VmConfig& config = division->vms()[vm];
+        vms.push_back({config.memory, config.slot_size, 0});
+    }
+    const std::span<const PhysRange> ram{platform->ram.begin(), platform->ram.size()};
+    const auto layout = plan_memory({.ram = ram,
                                      .reserved = platform->reserved,
                                      .image = {platform->ram[0].begin, page_size},
                                      .dtb = {platform->ram[0].begin, page_size},
                                      .modules = modules,
                                      .pool_size = 4 * MiB,
                                      .slot_size = options.slot_size,
-                                     .least_slot_size = 8 * MiB});
+                                     .least_slot_size = 8 * MiB,
+                                     .vms = vms},
+                                    *scratch);
     MemoryMap memory;
     if (layout) {
-        const auto map = guest_memory(*layout, 0, {platform->ram.begin(), platform->ram.size()},
-                                      platform->reserved, modules);
-        memory = map.value_or(MemoryMap{});
+        (void)guest_memory(**layout, host_vm, 0, ram, platform->reserved, modules, memory);
     }
     std::vector<std::byte> buffer(2 * size + 4096);
     GuestDtb built;
@@ -58,6 +72,19 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
             disable_cpu(std::span(buffer).first(built.size), built.cpu_status[i]);
         }
         if (!Fdt::open(Bytes(buffer).first(built.size))) {
+            std::abort();
+        }
+    }
+    for (u32 vm = 0; divided && vm < division->vms().size(); vm++) {
+        const bool done = build_guest_dtb(dtb,
+                                          {.memory = {memory.begin(), memory.size()},
+                                           .division = division.get(),
+                                           .vm = VmId{vm},
+                                           .console = GuestInterrupt{.number = 120}},
+                                          buffer, built)
+                              .has_value();
+        if (done && (!Fdt::open(Bytes(buffer).first(built.size)) ||
+                     built.cpu_count != division->vm(VmId{vm}).cpus.size())) {
             std::abort();
         }
     }

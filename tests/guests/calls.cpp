@@ -43,9 +43,9 @@ void tell() {
     const CallResult revision = hypercall(BATON_REVISION);
     check("the revision is this header's",
           revision.x0 == BATON_REVISION_MAJOR && revision.x1 == BATON_REVISION_MINOR);
-    check("there is all that the header has", hypercall(BATON_FEATURES).x0 == 0x7f);
+    check("there is all that the header has", hypercall(BATON_FEATURES).x0 == 0xff);
     for (const u32 function :
-         {0x8600'0001U, 0xc600'0000U, 0xc600'000aU, 0x8600'ff00U, 0x8600'ff02U}) {
+         {0x8600'0001U, 0xc600'0000U, 0xc600'000dU, 0x8600'ff00U, 0x8600'ff02U}) {
         refuse("a call that there is not", BATON_NOT_SUPPORTED, function);
     }
 

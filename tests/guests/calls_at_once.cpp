@@ -9,6 +9,9 @@
 namespace baton::guest {
 namespace {
 
+/// Of no load or image, but of the caller's own VM.
+constexpr u64 nobodys_id = 0xffff'ffff;
+
 void pause_for_turns(u32 turns) {
     for (u32 i = 0; i < turns; i++) {
         asm volatile("" ::: "memory");
@@ -31,10 +34,10 @@ void collide() {
     };
     const auto disturb = [&] {
         while (!stop) {
-            (void)make_call(BATON_LOAD_COPY, ~u64{0}, 0, 0, address_of(kernel), 64);
-            (void)make_call(BATON_LOAD_SEAL, ~u64{0}, address_of(kernel), sizeof(baton_seal));
-            (void)make_call(BATON_LOAD_DROP, ~u64{0});
-            (void)make_call(BATON_EXEC, 0, ~u64{0});
+            (void)make_call(BATON_LOAD_COPY, nobodys_id, 0, 0, address_of(kernel), 64);
+            (void)make_call(BATON_LOAD_SEAL, nobodys_id, address_of(kernel), sizeof(baton_seal));
+            (void)make_call(BATON_LOAD_DROP, nobodys_id);
+            (void)make_call(BATON_EXEC, 0, nobodys_id);
             (void)make_call(BATON_LOAD_BEGIN, address_of(kernel), 0);
             (void)status_now();
         }

@@ -3,6 +3,7 @@
 // What a guest may not touch ends in the architecture's fault, and the guest goes on. Options:
 // bare.
 
+#include "guest-api/guest/hypercall.hpp"
 #include "guest-api/guest/mmu.hpp"
 #include "guest-api/guest/smp.hpp"
 
@@ -56,7 +57,8 @@ void must_not_fetch(u64 address) {
             "{x}: FAR {x} ELR {x}", address, fault.far, fault.elr);
 }
 
-/// An address in each hole between two ranges of memory, at both its ends, and one beyond RAM.
+/// Both ends of each hole between two ranges of memory, of the spare slot, and of what lies between
+/// memory and the end of RAM, which is Baton's; and an address beyond RAM.
 StaticVector<u64, 64> forbidden() {
     StaticVector<u64, 64> list;
     const auto& memory = platform().memory;
@@ -64,6 +66,12 @@ StaticVector<u64, 64> forbidden() {
     for (usize i = 1; i < memory.size(); i++) {
         (void)list.push(memory[i - 1].end().value);
         (void)list.push(memory[i].begin.value - page_size);
+    }
+    if (above_baton()) {
+        const baton_status status = status_now();
+        (void)list.push(status.spare_slot);
+        (void)list.push(status.spare_slot + status.slot_size - page_size);
+        (void)list.push(std::max(end, u64{status.spare_slot + status.slot_size}));
     }
     (void)list.push(align_up(end, GiB) + GiB);
     return list;
@@ -123,7 +131,9 @@ void guest_main() {
         print("forbidden: {x}\n", address);
         map({{address}, page_size}, MemoryType::normal);
     }
-    check("there are holes in /memory", addresses.size() > 1 || !above_baton());
+    check("the spare slot is no memory of the guest's", std::ranges::none_of(addresses, [](u64 at) {
+              return platform().is_memory({{at}, page_size});
+          }));
     accesses_of_this_cpu({addresses.data(), addresses.size()});
     check("forbidden accesses end in external aborts", failures() == 0);
     cache_maintenance(addresses[0]);

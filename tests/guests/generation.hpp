@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "guest-api/guest/hypercall.hpp"
 #include "guest-api/guest/smp.hpp"
 #include "tests/guests/entry_registers.hpp"
 
 #include <algorithm>
+#include <optional>
 
 /// What one generation of a guest leaves for the next: a page of RAM that no image, DTB or initrd
 /// covers. Options: state=ADDRESS.
@@ -49,17 +51,66 @@ struct Generation {
 };
 static_assert(sizeof(Generation) <= page_size);
 
-/// Pages that all generations have: in the first 2 MiB of RAM, for what moves from one generation
-/// to the next, slots, is made of whole such blocks. `at` = 0 is the highest.
-inline u64 shared_page(u32 at) {
-    const PhysRange first = platform().memory[0];
-    const u64 top =
-        std::min(first.end().value, align_down(first.begin.value, block_size) + block_size);
-    u64 page = option_number("state", top - page_size);
-    while (platform().is_used({{page}, page_size})) {
-        page -= page_size;
+/// The middle of all RAM but Baton's: of what the guest has and the spare slot.
+inline u64 middle_of_ram(const baton_status& status) {
+    u64 begin = ~u64{0};
+    u64 end = 0;
+    const auto add = [&](PhysRange range) {
+        begin = std::min(begin, range.begin.value);
+        end = std::max(end, range.end().value);
+    };
+    for (const PhysRange& range : platform().memory) {
+        add(range);
     }
-    return page - at * page_size;
+    if (status.slot_size != 0) {
+        add({{status.spare_slot}, status.slot_size});
+    }
+    return align_down(begin + (end - begin) / 2, block_size);
+}
+
+/// Where the last generation left its page, if there was one. No call asks for it: what a new
+/// kernel calls first is a test's own business.
+inline std::optional<u64> end_of_left_pages() {
+    for (const PhysRange& range : platform().memory) {
+        for (u64 end = align_down(range.end().value, block_size); end > range.begin.value;
+             end -= block_size) {
+            const PhysRange page{{end - page_size}, page_size};
+            if (!platform().is_used(page) &&
+                reinterpret_cast<const Generation*>(page.begin.value)->valid()) {
+                return end;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+/// The end of a few pages that all generations have, whatever their slot: in the middle of RAM, or
+/// else below.
+inline u64 choose_shared_pages() {
+    constexpr u64 pages = 8; // more than any test asks for
+    const baton_status status = above_baton() ? status_now() : baton_status{};
+    u64 top = middle_of_ram(status);
+    const auto is_free = [&](PhysRange range) {
+        return platform().is_memory(range) && !platform().is_used(range) &&
+               !range.overlaps({{status.running_slot}, status.slot_size});
+    };
+    while (!is_free({{top - pages * page_size}, pages * page_size})) {
+        top -= block_size;
+    }
+    return top;
+}
+
+/// `at` = 0 is the highest.
+inline u64 shared_page(u32 at) {
+    static const u64 end = [] {
+        const u64 given = option_number("state", 0);
+        if (given != 0) {
+            return given + page_size;
+        }
+        const auto left = end_of_left_pages();
+        return left ? *left : choose_shared_pages();
+    }();
+    return end - (at + 1) * page_size;
 }
 
 /// The page's contents, or generation 0 if there are none.

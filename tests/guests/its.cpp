@@ -46,6 +46,9 @@ void examine_entry() {
     const its::State found = its::state();
     require("the ITS is off at entry", !found.enabled && found.quiescent);
     require("the ITS has no table at entry", !found.any_base);
+    constexpr u32 qemu_cold = 2; // 64 KiB; guests go by what they find
+    require("the ITS's page size is that of a cold machine", found.page_size == qemu_cold, "{}",
+            found.page_size);
     for (const Cpu& cpu : enabled()) {
         const its::LpiState lpis = its::lpi_state(cpu);
         require("LPIs are off at entry", (lpis.control & 1) == 0, "CPU {}: {x}", cpu.index,

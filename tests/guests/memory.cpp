@@ -3,6 +3,7 @@
 // What the DTB calls memory is memory, all of it; and the DTB is about this guest. Options:
 //   least=BYTES    /memory has at least that much
 //   initrd=BYTES   an initrd of that size was passed (0: none)
+//   pieces=N       /memory has so many
 
 #include "guest-api/guest/check.hpp"
 #include "guest-api/guest/platform.hpp"
@@ -60,16 +61,22 @@ void touch_all() {
 }
 
 void memory_node() {
-    u64 end = 0;
-    bool sorted = true;
-    for (const PhysRange& range : platform().memory) {
+    u32 overlaps = 0;
+    const auto& memory = platform().memory; // banks come in any order
+    for (const PhysRange& range : memory) {
         print("memory {} to {}\n", range.begin, range.end());
-        sorted &= range.begin.value >= end && range.size > 0;
-        end = range.end().value;
+        overlaps += range.empty() ? 1 : 0;
+        for (const PhysRange* other = &range + 1; other != memory.end(); other++) {
+            overlaps += range.overlaps(*other) ? 1 : 0;
+        }
         require("memory is made of 4 KiB pages",
                 range.begin.is_aligned(page_size) && range.end().is_aligned(page_size));
     }
-    check("/memory is in order and without overlap", sorted);
+    check("/memory is without overlap", overlaps == 0);
+    if (const u64 pieces = option_number("pieces", 0); pieces != 0) {
+        check("memory is in as many pieces as it should be", memory.size() == pieces, "{} of {}",
+              memory.size(), pieces);
+    }
     const u64 least = option_number("least", 16 * MiB);
     check("there is as much memory as there should be", total() >= least, "{} MiB of {} MiB",
           total() / MiB, least / MiB);

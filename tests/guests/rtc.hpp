@@ -25,6 +25,9 @@ class Rtc {
     /// The alarm may interrupt.
     void open() const { registers_.write(Pl031::IMSC, 1); }
     void close() const { registers_.write(Pl031::IMSC, 0); }
+    void raise_in(u32 seconds) const {
+        registers_.write(Pl031::MR, registers_.read(Pl031::DR) + seconds);
+    }
     /// From now on until `lower`.
     void raise() const {
         wait_until(3000, [this] {

@@ -90,7 +90,7 @@ void examine_absence(const Generation& generation) {
     require("nothing is staged any more", status_now().load_state == BATON_EMPTY);
 }
 
-/// RAM that is neither used nor in a slot.
+/// RAM that is not used.
 std::span<std::byte> workspace(u64 size) {
     for (const PhysRange& ram : platform().memory) {
         PhysRange free{{align_up(ram.begin.value, 2 * MiB) + 2 * MiB}, size};

@@ -14,6 +14,7 @@
 //   light         fills and looks at no registers, routes and silence: for many swaps
 //   dump          prints the registers of the last generation's CPUs as they entered, and which of
 //                 them the generation before had filled
+//   beat=MS       reset comes when the counter is at a multiple of MS: in several VMs at once
 //   idle          every second generation starts no AP and resets at once
 //   bare, state=ADDRESS
 
@@ -202,6 +203,17 @@ void begin_and_die() {
             begun.status(), copied.status());
 }
 
+/// All VMs see the same counter.
+void wait_for_beat() {
+    const u64 beat = ticks_of_us(1000 * option_number("beat", 0));
+    if (beat != 0) {
+        const u64 next = now() / beat * beat + beat;
+        while (now() < next) {
+            yield();
+        }
+    }
+}
+
 [[noreturn]] void call_reset(u64 number, u32 waiting) {
     wait_until(patience(), [&] { return ready == waiting; });
     require("all CPUs are where reset is to find them", ready == waiting, "{} of {}", ready.load(),
@@ -219,6 +231,7 @@ void begin_and_die() {
         this_generation().filled = filled;
         this_generation().seal();
     }
+    wait_for_beat();
     const std::int64_t status = option("reset2") && number % 2 != 0
                                     ? psci::call(psci::Function::system_reset2)
                                     : psci::call(psci::Function::system_reset);

@@ -25,18 +25,12 @@ using Table = std::array<u64, 512>;
 alignas(page_size) std::array<Table, asids.size()> roots, upper, lower;
 std::array<std::atomic<u32>, max_cpus> wrong, looked;
 
-/// The first RAM with so much room that is not used: in no slot, and the same in each generation.
+/// Beside the pages that all generations have: in no slot, and the same in each generation.
 u64 room() {
-    for (const PhysRange& ram : platform().memory) {
-        PhysRange free{{align_up(ram.begin.value, block_size)}, window_count * block_size};
-        while (ram.contains(free) && platform().is_used(free)) {
-            free.begin = free.begin + block_size;
-        }
-        if (ram.contains(free)) {
-            return free.begin.value;
-        }
-    }
-    return 0;
+    const u64 end = align_down(shared_page(0), block_size);
+    const PhysRange blocks{{end - window_count * block_size}, window_count * block_size};
+    const bool free = platform().is_memory(blocks) && !platform().is_used(blocks);
+    return free ? blocks.begin.value : 0;
 }
 u64 block(u64 n) { return room() + n * block_size; }
 /// A generation's blocks for its windows are another generation's for others.

@@ -1,26 +1,35 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The handover protocol of hyp/lifecycle, in the engine's names: one gate word for the VM, one state
- * word and one latched kick for each CPU. `tests/model/run` checks it. Try a change here first.
+ * The handover protocol of hyp/lifecycle, in the engine's names: one gate word and one order word for
+ * a VM, one state word and one latched kick for each CPU. `tests/model/run` checks it. Try a change
+ * here first.
  *
  * What has to hold, whatever the CPUs do and however their steps interleave:
  *   - when phase 1 is over, no CPU is in the guest but the boot CPU and lost ones;
  *   - a CPU enters only the kernel whose memory is mapped, once for each CPU_ON that succeeded;
  *   - one boot CPU at a time, one entry for each handover;
  *   - a lost CPU is never counted as arrived, started, or idle_dead again;
- *   - nobody is given up but for a kernel that is gone;
+ *   - nobody that has left is lost but for a kernel that is gone;
+ *   - each order from another VM is carried out, and once;
+ *   - no VM waits for another one's CPUs, or touches them;
+ *   - when the machine leaves, no CPU of any VM is in a guest or will enter one, but lost ones;
  *   - nothing waits for ever, and in the end the gate counts exactly the CPUs that are online.
  *
  * What is one atomic instruction in the engine is one atomic { } here, so this memory is sequentially
  * consistent. Weaker memory is reasoned at each atomic of the engine and tested by ThreadSanitizer.
  * An AP's patience with its boot CPU is left out: it ends the machine.
  *
- *   -DSERIAL     the serial walk: APs are told one after another
+ *   -DSERIAL     the serial walk: APs are commanded one after another
  *   -DDEADLINES  any deadline may pass at any time. Without it no wait is saved by its deadline, so
  *                that a kick which nobody sends is a deadlock
  *   -DNEVER=n    n CPUs may stop answering, wherever in the guest they are, or on their way down
- *   -DCPUS=n -DEXECS=n -DONS=n -DOFFS=n -DSETTLES=n
+ *   -DCPUS=n -DEXECS=n -DSTOPS=n -DONS=n -DOFFS=n -DSETTLES=n
  *                how many CPUs, and calls by their guests in one run
+ *   -DOFF        the VM is off at first
+ *   -DORDERS=n   another VM gives it n orders. With -DONLY_ENTER all are of that kind
+ *   -DSECOND=n   a second VM, of n CPUs. The orders and -DOFF are for that one
+ *   -DFREEZES=n  n CPUs of the second VM may stop for good in the middle of a handover
+ *   -DLEAVES=n   n host kexecs by the first VM, which is the host VM
  *   -DBREAK_…    one mistake each: Spin has to find it
  */
 #ifndef CPUS
@@ -35,11 +44,26 @@
 #ifndef OFFS
 #define OFFS 1
 #endif
-#ifndef SETTLES
-#define SETTLES 0
+#ifndef QUIESCES
+#define QUIESCES 0
 #endif
 #ifndef NEVER
 #define NEVER 0
+#endif
+#ifndef STOPS
+#define STOPS 0
+#endif
+#ifndef ORDERS
+#define ORDERS 0
+#endif
+#ifndef SECOND
+#define SECOND 0
+#endif
+#ifndef FREEZES
+#define FREEZES 0
+#endif
+#ifndef LEAVES
+#define LEAVES 0
 #endif
 #ifdef DEADLINES
 #define deadline_passes true
@@ -48,72 +72,140 @@
 #endif
 
 mtype = { idle_dead, claimed, on_pending, online, teardown, lost };
+mtype = { none, enter, stop, leave }; /* what a handover ends with, and what is ordered */
+
+#define ALL (CPUS + SECOND)
+#define HAS_ORDERS (ORDERS || LEAVES)
+#if SECOND
+#define VMS 2
+#define vm(who) ((who) < CPUS -> 0 : 1)
+#define first_of(v) (v == 0 -> 0 : CPUS)
+#define end_of(v) (v == 0 -> CPUS : ALL)
+#else
+#define VMS 1
+#define vm(who) 0
+#define first_of(v) 0
+#define end_of(v) CPUS
+#endif
+#define ordered_vm (VMS - 1)
 
 typedef Cpu {
     mtype state;
     byte epoch;  /* of the kernel that it is in, or was started for */
-    byte told;   /* serial walk: the last order to this AP */
+    byte commanded; /* serial walk: the last command to this AP */
     bool kicked; /* latched until wait() takes it, like an SGI */
 }
-Cpu cpu[CPUS];
+Cpu cpu[ALL];
 
-/* The gate: `count` is how many CPUs are in the guest or on their way into it. */
+/* The gate: `count` is how many CPUs are in the guest or on their way into it. Open with none: off. */
 typedef Gate {
     bool handover;
     byte epoch;
     byte count;
 }
-Gate gate;
+Gate gate_of[VMS];
+byte commanded_all[VMS]; /* parallel walk: the last command to all APs */
+byte boot_cpu_of[VMS];
 
-byte told_all; /* parallel walk: the last order to all APs */
-byte boot_cpu;
+/* From a CPU of another VM; `none` when it has been carried out. The number tells two of a kind. */
+typedef Order {
+    mtype what;
+    byte number;
+}
+Order order_of[VMS];
 
-/* An order is a number that only grows: an AP obeys all up to it. */
-#define order_drain(e) (2 * (e))
-#define order_take_down(e) (2 * (e) + 1)
-#ifdef SERIAL
-#define told(ap) cpu[ap].told
+#ifdef BREAK_ONE_GATE
+#define gate gate_of[0]
 #else
-#define told(ap) told_all
+#define gate gate_of[vm(me)]
+#endif
+#define boot_cpu boot_cpu_of[vm(me)]
+#define order order_of[vm(me)]
+#define is_off(v) (!gate_of[v].handover && gate_of[v].count == 0)
+
+/* A command to an AP is a number that only grows: an AP obeys all up to it. */
+#define command_drain(e) (2 * (e))
+#define command_take_down(e) (2 * (e) + 1)
+#ifdef SERIAL
+#define last_command(ap) cpu[ap].commanded
+#else
+#define last_command(ap) commanded_all[vm(ap)]
 #endif
 
 /* Ghosts say what the protocol is for. No statement of the protocol reads them. */
-bool in_guest[CPUS];
-bool start_given[CPUS]; /* a CPU_ON succeeded, and the CPU has not started yet */
-bool given_up[CPUS];    /* named as lost: by a boot CPU, which has fenced it, or by `settle` */
-bool stuck[CPUS];       /* stopped answering */
-byte kernel;            /* epoch of the kernel whose memory is mapped */
-byte entered;           /* the last epoch whose kernel was entered by a boot CPU */
-byte boot_cpus;         /* between exec and entry */
+bool in_guest[ALL];
+bool start_given[ALL]; /* a CPU_ON succeeded, and the CPU has not started yet */
+bool named_lost[ALL];    /* named as lost: by a boot CPU, which has fenced it, or by `quiesce` */
+bool stuck[ALL];       /* stopped answering */
+byte kernel_of[VMS];    /* epoch of the kernel whose memory is mapped */
+bool no_kernel_of[VMS]; /* there is none: the VM is off, or about to be */
+byte entered_of[VMS];   /* the last epoch whose kernel was entered by a boot CPU */
+byte boot_cpus_of[VMS]; /* between exec and entry */
+byte outstanding;       /* orders that were given, and not carried out yet */
+bool left;              /* the machine has */
+bool left_behind;       /* the second VM was not off in time: it is lost */
+#define kernel kernel_of[vm(me)]
+#define no_kernel no_kernel_of[vm(me)]
+#define entered entered_of[vm(me)]
+#define boot_cpus boot_cpus_of[vm(me)]
 
 byte execs = EXECS;
 byte ons = ONS;
 byte offs = OFFS;
-byte settles = SETTLES;
+byte quiesces = QUIESCES;
 byte nevers = NEVER;
+byte stops = STOPS;
+byte orders = ORDERS;
+byte freezes = FREEZES;
+byte leaves = LEAVES;
 
 #define not_yet_out(s) (s == claimed || s == on_pending || s == online)
 #define between_states(s) (s == claimed || s == teardown)
-#ifdef BREAK_SETTLE_MISSES_CPU_OFF
-#define leaves_kernel_before(who, e) (cpu[who].state == teardown && cpu[who].epoch < e)
+#ifdef BREAK_QUIESCE_MISSES_CPU_OFF
+#define is_straggler(who, e) (cpu[who].state == teardown && cpu[who].epoch < e)
 #else
-#define leaves_kernel_before(who, e) \
+#define is_straggler(who, e) \
     ((cpu[who].state == teardown || cpu[who].state == online) && cpu[who].epoch < e)
 #endif
-#define still_busy(who) (between_states(cpu[who].state) || leaves_kernel_before(who, cpu[me].epoch))
-/* What `settle` is for: whoever is neither given up nor idle_dead still has the root of its kernel. */
+#define still_busy(who) (between_states(cpu[who].state) || is_straggler(who, cpu[me].epoch))
+/* What `quiesce` is for: whoever is neither lost nor idle_dead still has the root of its kernel. */
 #define holds_kernel_before(who, e) \
     (cpu[who].state != idle_dead && cpu[who].state != claimed && cpu[who].epoch < e)
+#define claimed_by_me(who) (cpu[who].state == claimed && cpu[who].epoch == cpu[me].epoch)
 #define take_kick(who) atomic { cpu[who].kicked -> cpu[who].kicked = false }
 #define kick(who) cpu[who].kicked = true
 
-#define for_each_cpu(i) i = 0; do :: i == CPUS -> i = 0; break :: i < CPUS ->
+#define for_each_of(v, i) i = first_of(v); do :: i == end_of(v) -> i = 0; break :: i < end_of(v) ->
+#define for_each_cpu(i) for_each_of(vm(me), i)
 #define next_cpu(i) i++ od
+#ifdef BREAK_TOUCHES_ALL_VMS
+#define for_each_to_touch(i) i = 0; do :: i == ALL -> i = 0; break :: i < ALL ->
+#else
+#define for_each_to_touch(i) for_each_cpu(i)
+#endif
 
 inline kick_all_others() {
     d_step {
         for_each_cpu(i)
             cpu[i].kicked = cpu[i].kicked || i != me;
+        next_cpu(i)
+    }
+}
+
+/* Lifecycle::give. Nothing comes of it while another order waits. */
+inline give(v, wanted) {
+    atomic {
+        if
+        :: order_of[v].what == none ->
+            order_of[v].what = wanted;
+            order_of[v].number++;
+            outstanding++
+        :: else
+        fi
+    };
+    d_step {
+        for_each_of(v, i)
+            cpu[i].kicked = true;
         next_cpu(i)
     }
 }
@@ -130,18 +222,19 @@ inline assert_guest_left() {
 /* Only the kernel whose memory is mapped is entered. */
 inline enter_guest() {
     d_step {
-        assert(cpu[me].epoch == kernel || cpu[me].state == lost);
+        assert((cpu[me].epoch == kernel && !no_kernel) || cpu[me].state == lost);
+        assert(!left || cpu[me].state == lost || (vm(me) == 1 && left_behind));
         in_guest[me] = true
     }
 }
 
 /* The AP's step to teardown and the boot CPU's to lost exclude each other: each is one CAS. */
-inline mark_lost(ap) {
+inline lose_ap(ap) {
 #ifdef BREAK_LOSS_WITHOUT_CAS
     if
     :: not_yet_out(cpu[ap].state) ->
         cpu[ap].state = lost;
-        given_up[ap] = true
+        named_lost[ap] = true
     :: else
     fi
 #else
@@ -149,7 +242,8 @@ inline mark_lost(ap) {
         if
         :: not_yet_out(cpu[ap].state) ->
             cpu[ap].state = lost;
-            given_up[ap] = true
+            assert(vm(ap) == vm(me));
+            named_lost[ap] = true
         :: else
         fi
     }
@@ -157,17 +251,17 @@ inline mark_lost(ap) {
 }
 
 /* By a CPU that needs what an earlier kernel ran on. The engine has state and epoch in one word. */
-inline give_up(who) {
+inline lose_straggler(who) {
     atomic {
         if
-#ifdef BREAK_SETTLE_TAKES_ANY
+#ifdef BREAK_QUIESCE_TAKES_ANY
         :: cpu[who].state == teardown ->
 #else
-        :: leaves_kernel_before(who, cpu[me].epoch) ->
+        :: is_straggler(who, cpu[me].epoch) ->
 #endif
             assert(cpu[who].epoch < kernel);
             cpu[who].state = lost;
-            given_up[who] = true
+            named_lost[who] = true
         :: else
         fi
     }
@@ -178,13 +272,13 @@ inline become_idle_dead() {
 #ifdef BREAK_IDLE_DEAD_WITHOUT_CAS
     if
     :: cpu[me].state == teardown ->
-        atomic { cpu[me].state = idle_dead; assert(!given_up[me]) }
+        atomic { cpu[me].state = idle_dead; assert(!named_lost[me]) }
     :: else -> goto end_parked_for_ever
     fi
 #else
     atomic {
         if
-        :: cpu[me].state == teardown -> cpu[me].state = idle_dead; assert(!given_up[me])
+        :: cpu[me].state == teardown -> cpu[me].state = idle_dead; assert(!named_lost[me])
         :: else -> goto end_parked_for_ever
         fi
     }
@@ -194,6 +288,8 @@ inline become_idle_dead() {
 proctype run_cpu(byte me) {
     byte i;
     byte target;
+    byte seen;
+    mtype then = enter;
 
     if
     :: cpu[me].state == online -> goto guest
@@ -206,6 +302,31 @@ park:
     :: cpu[me].state == on_pending -> break
     :: cpu[me].state == lost -> goto end_parked_for_ever
     :: else ->
+#if HAS_ORDERS
+#ifdef BREAK_ORDER_SEEN_BEFORE_GATE
+        if
+        :: order.what == enter
+        :: atomic { order.what == stop -> seen = order.number; goto drop }
+        :: else -> goto end_park
+        fi;
+#endif
+        atomic {
+            if
+            :: is_off(vm(me)) -> seen = gate.epoch
+            :: else -> goto end_park
+            fi
+        };
+#ifdef BREAK_ORDER_SEEN_BEFORE_GATE
+        goto start;
+#endif
+        atomic {
+            if
+            :: order.what == enter -> goto start
+            :: order.what == stop -> seen = order.number; goto drop
+            :: else -> seen = 0
+            fi
+        };
+#endif
 end_park:
         take_kick(me)
     od;
@@ -219,9 +340,13 @@ end_park:
         if
         :: cpu[me].state == on_pending ->
             cpu[me].state = online;
-            assert(start_given[me] && !given_up[me]);
+            assert(start_given[me] && !named_lost[me]);
             start_given[me] = false;
+#if HAS_ORDERS && !defined(BREAK_STARTED_CPU_IGNORES_ORDER)
+            goto back_to_guest
+#else
             enter_guest()
+#endif
         :: else -> goto end_parked_for_ever
         fi
     };
@@ -233,45 +358,145 @@ end_guest:
     :: take_kick(me);
         atomic {
             if
+#if HAS_ORDERS
+            :: gate.epoch == cpu[me].epoch -> in_guest[me] = false; goto back_to_guest
+#else
             :: gate.epoch == cpu[me].epoch -> goto guest /* a stale kick is dropped */
+#endif
             :: else -> in_guest[me] = false; goto join
             fi
         }
     :: atomic { execs > 0 -> execs--; in_guest[me] = false; goto exec }
+    :: atomic { stops > 0 -> stops--; in_guest[me] = false; then = stop; goto exec }
+#if LEAVES
+    :: atomic { leaves > 0 && vm(me) == 0 -> leaves--; in_guest[me] = false };
+        give(1, stop);
+        then = leave;
+        goto exec
+#endif
     :: atomic { offs > 0 -> offs--; in_guest[me] = false; goto cpu_off }
-    :: atomic { ons > 0 -> ons--; select(target : 0 .. CPUS - 1); in_guest[me] = false };
+    :: atomic { ons > 0 -> ons--; select(target : first_of(vm(me)) .. end_of(vm(me)) - 1);
+                in_guest[me] = false };
         goto cpu_on
-    :: atomic { settles > 0 -> settles--; in_guest[me] = false; goto settle }
+    :: atomic { quiesces > 0 -> quiesces--; in_guest[me] = false; goto quiesce }
     :: atomic { nevers > 0 -> nevers--; stuck[me] = true; goto end_stuck }
     fi;
 
-/* --- Lifecycle::settle, by one at a time -------------------------------------------------------- */
-settle:
+#if HAS_ORDERS
+/* --- an order, after each kick and before a guest is entered ------------------------------------ */
+obey:
+#ifdef BREAK_ORDER_TAKEN_FIRST
+    atomic {
+        if
+        :: order.what != none -> then = order.what; order.what = none
+        :: else -> goto back_to_guest
+        fi
+    };
+#endif
+    seen = true; /* this handover is for the order */
+    goto exec;
+
+/* --- Lifecycle::start, by a parked CPU, which saw the VM off and then an order to start it ------- */
+start:
+    atomic { /* it claims itself. The claim of a CPU that an earlier handover has lost is void */
+        if
+#ifdef BREAK_START_YIELDS_TO_LOST
+        :: cpu[me].state == idle_dead ->
+#elif defined(BREAK_START_TAKES_ANY_CLAIM)
+        :: cpu[me].state == idle_dead || cpu[me].state == claimed ->
+#else
+        :: cpu[me].state == idle_dead || (cpu[me].state == claimed && cpu[me].epoch < seen) ->
+#endif
+            cpu[me].state = claimed;
+            cpu[me].epoch = seen
+        :: else -> seen = 0; goto end_park
+        fi
+    };
+#ifdef BREAK_START_WITHOUT_CAS
+    if
+    :: is_off(vm(me)) && gate.epoch == seen
+    :: else -> goto not_started
+    fi;
+#endif
+    atomic { /* Gate::close_off */
+        if
+#ifdef BREAK_START_WITHOUT_CAS
+        :: true ->
+#elif defined(BREAK_START_OF_ANY_EPOCH)
+        :: is_off(vm(me)) ->
+#else
+        :: is_off(vm(me)) && gate.epoch == seen ->
+#endif
+            gate.handover = true;
+            gate.epoch++;
+            gate.count = 1;
+            boot_cpus++;
+            assert(boot_cpus == 1)
+        :: else -> goto not_started
+        fi
+    };
+    seen = true;
+    goto closed;
+not_started:
+    atomic {
+        if
+        :: cpu[me].state == claimed && cpu[me].epoch == seen -> cpu[me].state = idle_dead
+        :: else /* lost meanwhile */
+        fi;
+        seen = 0;
+        goto park
+    };
+
+/* An order to stop, when the VM is off already: seen before this look at the gate. */
+drop:
+    if
+    :: is_off(vm(me))
+    :: else -> seen = 0; goto end_park
+    fi;
+    atomic {
+        if
+#ifdef BREAK_DROP_OF_ANY_NUMBER
+        :: order.what == stop ->
+#else
+        :: order.what == stop && order.number == seen ->
+#endif
+            assert(gate.count == 0); /* or it is shut */
+            order.what = none;
+            outstanding--
+        :: else
+        fi;
+        seen = 0;
+        goto park
+    };
+#endif
+
+/* --- Lifecycle::quiesce, by one at a time -------------------------------------------------------- */
+quiesce:
     if
     :: gate.epoch != cpu[me].epoch -> target = 0; goto join
     :: else
     fi;
     for_each_cpu(target)
         if
-        :: leaves_kernel_before(target, cpu[me].epoch) -> goto unsettled
+        :: is_straggler(target, cpu[me].epoch) -> goto not_quiesced
         :: else
         fi;
     next_cpu(target);
-    goto settled;
-unsettled:
+    goto quiesced;
+not_quiesced:
     if /* it polls */
-    :: take_kick(me); goto settle
-    :: !leaves_kernel_before(target, cpu[me].epoch) -> goto settle
+    :: take_kick(me); goto quiesce
+    :: !is_straggler(target, cpu[me].epoch) -> goto quiesce
     :: deadline_passes
     fi;
     for_each_cpu(target)
-        give_up(target);
+        lose_straggler(target);
     next_cpu(target);
-settled:
+quiesced:
     skip;
     d_step {
         for_each_cpu(i)
-            assert(!holds_kernel_before(i, cpu[me].epoch) || given_up[i]);
+            assert(!holds_kernel_before(i, cpu[me].epoch) || named_lost[i]);
         next_cpu(i)
     }
     goto back_to_guest;
@@ -284,9 +509,17 @@ cpu_on: /* claim */
 look:
         if
 #ifdef BREAK_CLAIM_WITHOUT_CAS
-        :: cpu[target].state == idle_dead -> cpu[target].state = claimed; break
+        :: cpu[target].state == idle_dead ->
+            cpu[target].state = claimed;
+            cpu[target].epoch = cpu[me].epoch;
+            break
 #else
-        :: atomic { cpu[target].state == idle_dead -> cpu[target].state = claimed }; break
+        :: atomic {
+                cpu[target].state == idle_dead ->
+                cpu[target].state = claimed;
+                cpu[target].epoch = cpu[me].epoch
+            };
+            break
 #endif
         :: still_busy(target) ->
             if /* poll: nobody kicks this waiter */
@@ -315,8 +548,7 @@ look:
     };
     atomic {
         if
-        :: cpu[target].state == claimed ->
-            cpu[target].epoch = cpu[me].epoch;
+        :: claimed_by_me(target) ->
             cpu[target].state = on_pending;
             assert(!start_given[target]);
             start_given[target] = true
@@ -325,6 +557,13 @@ look:
     };
     kick(target);
 back_to_guest:
+#if HAS_ORDERS
+    if
+    :: order.what != none -> target = 0; goto obey
+    :: else
+    fi;
+#endif
+straight_back:
     atomic {
         target = 0;
         enter_guest();
@@ -333,7 +572,7 @@ back_to_guest:
 unclaim:
     atomic {
         if
-        :: cpu[target].state == claimed -> cpu[target].state = idle_dead
+        :: claimed_by_me(target) -> cpu[target].state = idle_dead
         :: else /* lost meanwhile */
         fi;
         target = 0;
@@ -378,24 +617,40 @@ exec:
             gate.epoch++;
             boot_cpus++;
             assert(boot_cpus == 1)
-        :: else -> goto join
+        :: else -> leaves = leaves + (then == leave); then = enter; seen = 0; goto join
         fi
     };
+#if HAS_ORDERS
+closed: /* no other CPU takes an order now */
+    atomic {
+        if
+        :: seen ->
+#ifndef BREAK_ORDER_TAKEN_FIRST
+            assert(order.what != none);
+            then = order.what;
+            order.what = none;
+#endif
+            outstanding--;
+            seen = 0
+        :: else
+        fi
+    };
+#endif
 
     /* Phase 1: drain */
-    boot_cpu = me; /* no AP asks for it before it is told to drain */
+    boot_cpu = me; /* no AP asks for it before it is commanded to drain */
 #ifdef SERIAL
     for_each_cpu(target)
         if
         :: target != me && not_yet_out(cpu[target].state) ->
-            cpu[target].told = order_drain(gate.epoch);
+            cpu[target].commanded = command_drain(gate.epoch);
             kick(target);
             do
             :: not_yet_out(cpu[target].state) ->
                 if
                 :: take_kick(me)
                 :: !not_yet_out(cpu[target].state) /* it polls too: a claim given back kicks nobody */
-                :: deadline_passes -> mark_lost(target)
+                :: deadline_passes -> lose_ap(target)
                 fi
             :: else -> break
             od
@@ -403,7 +658,7 @@ exec:
         fi;
     next_cpu(target);
 #else
-    told_all = order_drain(gate.epoch);
+    last_command(me) = command_drain(gate.epoch);
     kick_all_others();
     do
     :: gate.count == 1 -> break
@@ -411,9 +666,9 @@ exec:
         if
         :: take_kick(me)
         :: deadline_passes ->
-            for_each_cpu(target)
+            for_each_to_touch(target)
                 if
-                :: target != me -> mark_lost(target)
+                :: target != me -> lose_ap(target)
                 :: else
                 fi;
             next_cpu(target);
@@ -423,17 +678,51 @@ exec:
 #endif
 
     /* Phase 2: gather. Lost APs are fenced, then the memory is the next kernel's. */
+#if FREEZES
+    if
+    :: atomic { freezes > 0 && vm(me) == 1 -> freezes--; stuck[me] = true; goto end_stuck }
+    :: true
+    fi;
+#endif
     atomic {
         assert_guest_left();
-        kernel = gate.epoch
+        kernel = gate.epoch;
+        no_kernel = then != enter
     };
+#if LEAVES
+    if
+    :: then == leave -> /* until the other VM is off, and cannot be started any more */
+        do
+        :: atomic {
+                is_off(1) ->
+#ifndef BREAK_LEAVES_THE_GATE_OPEN
+                gate_of[1].handover = true;
+                gate_of[1].epoch++;
+#endif
+                break
+            }
+        :: else ->
+#ifndef BREAK_ORDERS_STOP_ONCE
+            give(1, stop);
+#endif
+            if /* it polls */
+            :: is_off(1)
+#ifndef BREAK_ORDERS_STOP_ONCE
+            :: order_of[1].what == none
+#endif
+            :: deadline_passes -> left_behind = true; break
+            fi
+        od
+    :: else
+    fi;
+#endif
 
     /* Phase 3: take down */
 #ifdef SERIAL
     for_each_cpu(target)
         if
         :: target != me && cpu[target].state == teardown ->
-            cpu[target].told = order_take_down(gate.epoch);
+            cpu[target].commanded = command_take_down(gate.epoch);
             kick(target);
             do
             :: cpu[target].state == teardown ->
@@ -448,7 +737,7 @@ exec:
         fi;
     next_cpu(target);
 #else
-    told_all = order_take_down(gate.epoch);
+    last_command(me) = command_take_down(gate.epoch);
     kick_all_others();
 #endif
     atomic { /* Gate::open */
@@ -456,18 +745,49 @@ exec:
         gate.handover = false;
         gate.count = 1;
         boot_cpus--;
+        assert_guest_left();
+        if
+        :: then == stop ->
+#ifndef BREAK_STOP_COUNTS_ITS_LEADER
+            gate.count = 0;
+#endif
+            cpu[me].state = idle_dead;
+            then = enter;
+#ifdef BREAK_STOP_PARKS_WITHOUT_A_LOOK
+            goto end_park
+#else
+            goto park
+#endif
+#if LEAVES
+        :: then == leave ->
+            left = true;
+            for_each_of(1, i)
+                assert(!in_guest[i] || cpu[i].state == lost || left_behind);
+            next_cpu(i);
+            goto end_left
+#endif
+        :: else
+        fi;
+        cpu[me].state = online;
         assert(entered < kernel);
         entered = kernel;
-        assert_guest_left();
+#if HAS_ORDERS && !defined(BREAK_BOOT_CPU_IGNORES_ORDER)
+        goto back_to_guest
+#else
         enter_guest();
         goto guest
+#endif
     };
 
 /* --- Lifecycle::join: an AP --------------------------------------------------------------------- */
 join:
     do
-    :: told(me) >= order_drain(cpu[me].epoch + 1) -> break
-    :: else -> take_kick(me)
+    :: last_command(me) >= command_drain(cpu[me].epoch + 1) -> break
+    :: else ->
+#if FREEZES
+end_joined:
+#endif
+        take_kick(me)
     od;
 #ifdef BREAK_LOSS_WITHOUT_CAS
     if
@@ -494,7 +814,7 @@ join:
         :: gate.handover && gate.epoch == cpu[me].epoch + 1 ->
 #endif
             gate.count--;
-            assert(!given_up[me]);
+            assert(!named_lost[me]);
             if
 #ifndef SERIAL
             :: gate.count > 1 -> goto arrived
@@ -510,8 +830,12 @@ join:
     kick(boot_cpu);
 arrived:
     do
-    :: told(me) >= order_take_down(cpu[me].epoch + 1) -> break
-    :: else -> take_kick(me)
+    :: last_command(me) >= command_take_down(cpu[me].epoch + 1) -> break
+    :: else ->
+#if FREEZES
+end_arrived:
+#endif
+        take_kick(me)
     :: atomic { nevers > 0 -> nevers--; stuck[me] = true; goto end_stuck }
     od;
     become_idle_dead();
@@ -523,34 +847,84 @@ arrived:
 end_parked_for_ever:
     false;
 
+#if LEAVES
+end_left:
+    false;
+#endif
+
 end_stuck:
     false
 }
 
-/* When nobody can go on, nothing is half done, and the gate counts the CPUs that are online. */
-proctype at_rest() {
+/* Another VM's CPU that gives orders. */
+proctype outside() {
     byte i;
-    byte count;
-end_at_rest:
-    timeout;
-    assert(!gate.handover);
-    for_each_cpu(i)
-        assert((!between_states(cpu[i].state) || stuck[i]) && cpu[i].state != on_pending);
-        count = count + (cpu[i].state == online && in_guest[i] -> 1 : 0);
-    next_cpu(i);
-    assert(count == gate.count)
+end_outside:
+    do
+    :: orders > 0 && order_of[ordered_vm].what == none ->
+        orders--;
+        if
+        :: true -> give(ordered_vm, enter)
+#ifndef ONLY_ENTER
+        :: true -> give(ordered_vm, stop)
+#endif
+        fi
+    od
 }
 
-/* All CPUs but the last one are online. */
+/* When nobody can go on, nothing is half done, the gate counts the CPUs that are online, and no order
+ * waits; but where a CPU has stopped for good. */
+proctype at_rest() {
+    byte me;
+    byte i;
+    byte count;
+    bool whole;
+end_at_rest:
+    timeout;
+    assert(left || leaves == LEAVES);
+    do
+    :: me == ALL -> break
+    :: me < ALL && left && (vm(me) == 0 || left_behind) -> me++
+    :: else ->
+        count = 0;
+        whole = true;
+        for_each_cpu(i)
+            whole = whole && !stuck[i];
+            count = count + (cpu[i].state == online && in_guest[i] -> 1 : 0);
+        next_cpu(i);
+        if
+        :: FREEZES && vm(me) == 1 && !whole
+        :: else ->
+            assert(!gate.handover || left);
+            assert((!between_states(cpu[me].state) || stuck[me]) && cpu[me].state != on_pending);
+            assert(count == gate.count);
+            assert((order.what == none && outstanding == 0) || !whole || left)
+        fi;
+        me++
+    od
+}
+
+/* All CPUs but each VM's last one are online. */
 init {
+    byte me;
     byte i;
     atomic {
-        gate.count = CPUS - 1;
-        for_each_cpu(i)
-            cpu[i].state = (i < CPUS - 1 -> online : idle_dead);
-            in_guest[i] = i < CPUS - 1;
-            run run_cpu(i);
-        next_cpu(i);
+        do
+        :: me == ALL -> break
+        :: else ->
+            order.what = none;
+#ifdef OFF
+            no_kernel_of[ordered_vm] = true;
+#endif
+            cpu[me].state = (me < end_of(vm(me)) - 1 && !no_kernel -> online : idle_dead);
+            in_guest[me] = cpu[me].state == online;
+            gate.count = gate.count + in_guest[me];
+            run run_cpu(me);
+            me++
+        od;
+#if ORDERS
+        run outside();
+#endif
         run at_rest()
     }
 }

@@ -15,10 +15,11 @@ LINUX_CPUS = 2
 LINUX_RATIO = 4
 # Some of each file and class that a handover runs through.
 HANDOVER_FUNCTIONS = ("Lifecycle::lead(", "Lifecycle::follow(", "Lifecycle::await_aps(", "Gate::close(", "::undo<", "::reset_control()",
-                      "::Distributor<baton::arm64::gic::Machine>::reset()", "::Its<baton::arm64::gic::Machine>::reset()",
-                      "::disable_lpis(", "::drop_all()", "CpuInterface::reset_virtual()", "::stop_dma()", "pci::for_each_function",
-                      "Vm::switch_to_staged_image()", "Vm::enter_next_kernel()", "machine::prepare_vcpu()",
-                      "machine::enter_guest(", "Stage2::load() const", "zero_fp_registers", "memcpy")
+                      "::VirtualDistributor<baton::arm64::gic::ThisMachine>::reset()",
+                      "::Its<baton::arm64::gic::ThisMachine>::reset()",
+                      "::disable_lpis(", "::drop_all()", "CpuInterface::reset_virtual()", "::stop_dma(", "pci::for_each_function",
+                      "Vm::switch_images()", "Vm::enter_next_kernel()", "arch::prepare_vcpu()",
+                      "arch::enter_guest(", "Stage2::load() const", "zero_fp_registers", "memcpy")
 HANDOVER_BYTES = 6 * 4096
 
 

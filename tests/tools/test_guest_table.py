@@ -78,6 +78,17 @@ class Table(unittest.TestCase):
         self.assertEqual(self.machine(f"host: {end}{end}b: {end}", console="a"), "passed")
         self.assertIn("VM host: 0 guests", self.machine(f"{end}{end}b: {end}", console="a"))
 
+    def test_others_lines_may_break_those_of_the_connected_vm(self):
+        end = "guest: 1 passed, 0 failed\n"
+        others = f"a: {end}baton: a is off\nb: {end}"
+        for place in range(len(end)):
+            with self.subTest(end[:place]):
+                shown = f"ok: x\n{end[:place]}\n{others}{end[place:]}"
+                self.assertEqual(self.machine(shown), "passed")
+                self.assertIn("VM host: 2 guests", self.machine(shown + end))
+        self.assertIn("VM host: 1 checks failed, the first is 'FAIL: x'", self.machine(f"FA\n{others}IL: x\n{end}"))
+        self.assertIn("ended with 12 passed, 3 failed", self.machine(f"guest: 1\n{others}2 passed, 3 failed\n"))
+
     def test_a_machine_is_ended_once_all_have_their_closing_lines(self):
         whole, = [test.run.args[0] for test in runs(ENTRY | {"vms": self.VMS, "status": "ended"})]
         end = "guest: 1 passed, 0 failed\n"

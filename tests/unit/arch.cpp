@@ -20,10 +20,12 @@ u64 now() {
 u64 frequency() { return ThreadMachine::frequency(); }
 
 void kick(const Vcpu& vcpu) { ThreadMachine::here().kick(vcpu.cpu); }
-void kick_others(const Vcpu&) { ThreadMachine::here().kick_all_others(); }
+void kick_others(const Vcpu&) { ThreadMachine::here().kick_others(); }
 void wait(u64 deadline) { ThreadMachine::here().wait(deadline); }
 
-void fence_lost(Vcpu&, std::span<const VcpuId> lost) { ThreadMachine::here().fence_lost(lost); }
-void abandoned_by(const Vcpu& boot) { ThreadMachine::here().abandoned_by(boot.id); }
+void fence_lost(Vcpu&, std::span<const VcpuId> lost) {
+    ThreadMachine::here().vm().fence_lost(lost);
+}
+void abandoned_by(const Vcpu& boot) { ThreadMachine::here().vm().abandoned_by(boot.id); }
 
 } // namespace baton::arch

@@ -53,6 +53,9 @@ TEST_CASE("so are the other commands") {
                                 {{"-u"}, Action::unload},
                                 {{"status"}, Action::status},
                                 {{"-S"}, Action::status},
+                                {{"status", "--json"}, Action::status},
+                                {{"start", "a"}, Action::start},
+                                {{"stop", "--vm=a", "--timeout", "3"}, Action::stop},
                                 {{"trace"}, Action::trace},
                                 {{"trace", "--json"}, Action::trace},
                                 {{"log"}, Action::log},
@@ -66,6 +69,7 @@ TEST_CASE("so are the other commands") {
     CHECK(parsed({"exec", "--now"})->now);
     CHECK(!parsed({"exec"})->now);
     CHECK(parsed({"trace", "--json"})->json);
+    CHECK(parsed({"status", "--json"})->json);
     CHECK(parsed({"-S"})->staged_is_1);
     CHECK(!parsed({"status"})->staged_is_1);
 }
@@ -82,7 +86,7 @@ TEST_CASE("what makes no sense is refused in a sentence") {
           {"exec", "--append=x"},
           {"exec", "-u"},
           {"status", "--now"},
-          {"status", "--json"},
+          {"log", "--json"},
           {"--now"},
           {"--initrd=x"},
           {"load", "--kernel=a", "--dtb=b"},
@@ -121,4 +125,44 @@ TEST_CASE("an image in the place of Baton has modules, with arguments") {
     CHECK_FALSE(parsed({"exec", "--host", "--module=m"}));
     CHECK_FALSE(parsed({"status", "--host"}));
     CHECK_FALSE(parsed({"load", "--host", "--kernel=k", "--module"}));
+}
+
+TEST_CASE("another VM is named, and has its time") {
+    const Outcome<Options> load = parsed({"load", "--vm", "a", "--kernel=k", "--append=x"});
+    REQUIRE(load);
+    CHECK(load->vm == "a");
+    CHECK(parsed({"exec", "--vm=1"})->vm == "1");
+    CHECK(!parsed({"exec", "--vm=1"})->timeout);
+    CHECK(parsed({"exec", "--vm=1", "--timeout=3"})->timeout == std::chrono::seconds(3));
+    CHECK(parsed({"unload", "--vm=a"})->vm == "a");
+    CHECK(parsed({"start", "a"})->vm == "a");
+    CHECK(parsed({"stop", "a", "--timeout=86400"})->timeout == std::chrono::hours(24));
+    for (const std::initializer_list<const char*> words :
+         {std::initializer_list<const char*>{"start"},
+          {"stop"},
+          {"start", ""},
+          {"exec", "--vm="},
+          {"exec", "--vm", ""},
+          {"start", "a", "b"},
+          {"start", "a", "--vm=b"},
+          {"start", "a", "--kernel=k"},
+          {"status", "--vm=a"},
+          {"trace", "--vm=a"},
+          {"exec", "a"},
+          {"exec", "--vm=a", "--now"},
+          {"exec", "--vm=a", "--host"},
+          {"load", "--vm=a", "--host", "--kernel=k"},
+          {"load", "--vm=a", "--kernel=k", "--reuse-cmdline"},
+          {"load", "--vm=a", "--kernel=k", "--timeout=3"},
+          {"exec", "--timeout=3"},
+          {"stop", "a", "--timeout=-1"},
+          {"stop", "a", "--timeout=0"},
+          {"stop", "a", "--timeout=1s"},
+          {"stop", "a", "--timeout=86401"},
+          {"stop", "a", "--timeout=99999999999"}}) {
+        const Outcome<Options> options = parsed(words);
+        CAPTURE(std::vector<const char*>(words).back());
+        REQUIRE(!options);
+        CHECK(options.error().exit == Exit::usage);
+    }
 }

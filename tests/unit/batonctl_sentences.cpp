@@ -52,6 +52,7 @@ TEST_CASE("every refusal has a sentence of its own") {
     }
     check(by_module(BATON_NOT_REFUSED), ENOMEM);
     check(by_module(BATON_NOT_REFUSED), EFAULT);
+    check(by_module(BATON_NOT_REFUSED), ENOTTY);
     CHECK(static_cast<int>(seen.size()) == count);
 }
 
@@ -69,6 +70,13 @@ TEST_CASE("the exit status tells what to do") {
         CHECK(explain(by_module(refusal), EPERM).exit == Exit::not_allowed);
     }
     CHECK(explain(by_module(BATON_LOAD_ELSEWHERE), EBUSY).exit == Exit::busy);
+}
+
+TEST_CASE("what Baton refused with is told; a module that does not know a call counts as Baton") {
+    CHECK(explain(by_baton(BATON_BUSY), EBUSY).status == BATON_BUSY);
+    CHECK(explain(by_module(BATON_POLICY), EACCES).status == 0);
+    CHECK(explain(by_module(BATON_NOT_REFUSED), EFAULT).status == 0);
+    CHECK(explain(by_module(BATON_NOT_REFUSED), ENOTTY).status == BATON_NOT_SUPPORTED);
 }
 
 TEST_CASE("too big: by how much, and what would do") {

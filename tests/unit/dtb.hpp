@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/fdt.hpp"
 #include "hyp/platform/platform.hpp"
+#include "hyp/platform/vm_config.hpp"
 
 #include <doctest/doctest.h>
 #include <fstream>
@@ -62,6 +64,13 @@ class Dtb {
             REQUIRE(fdt_setprop_string(fdt, find(fdt, path), property, text) == 0);
         });
     }
+    /// A list of strings: its NULs are in `texts`, but for the last.
+    Dtb& set_texts(const char* path, const char* property, const std::string& texts) {
+        return edit([&](void* fdt) {
+            const auto size = static_cast<int>(texts.size() + 1);
+            REQUIRE(fdt_setprop(fdt, find(fdt, path), property, texts.c_str(), size) == 0);
+        });
+    }
     Dtb& remove(const char* path, const char* property) {
         return edit([&](void* fdt) { REQUIRE(fdt_delprop(fdt, find(fdt, path), property) == 0); });
     }
@@ -78,17 +87,27 @@ class Dtb {
     std::vector<std::byte> bytes_;
 };
 
-inline std::unique_ptr<Platform> parsed(const Dtb& dtb) {
-    auto platform = std::make_unique<Platform>();
+using FullPlatform = arm64::FullPlatform;
+
+inline std::unique_ptr<FullPlatform> parsed(const Dtb& dtb) {
+    auto platform = std::make_unique<FullPlatform>();
     const auto result = parse_platform(dtb, *platform);
     INFO(std::string(platform->fault));
     REQUIRE(result);
     return platform;
 }
 
+inline std::unique_ptr<Division> divided(const Dtb& dtb, const Platform& platform) {
+    auto division = std::make_unique<Division>();
+    const auto result = divide(dtb, platform, *division);
+    INFO(std::string(division->fault()));
+    REQUIRE(result);
+    return division;
+}
+
 /// The error with which a DTB is refused.
 inline Error refusal(const Dtb& dtb) {
-    auto platform = std::make_unique<Platform>();
+    auto platform = std::make_unique<FullPlatform>();
     const auto result = parse_platform(dtb, *platform);
     REQUIRE_FALSE(result);
     CHECK(std::string(platform->fault) != "");

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/basic_vgic.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
+#include "arch/arm64/vgic/basic_vgic.hpp"
 #include "gic_model.hpp"
 
+#include <atomic>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 #include <type_traits>
 #include <vector>
 
 namespace model {
 
 /// What Baton's templates run on: the model that `current` points to.
-struct Machine {
-    static inline Gic* current = nullptr;
+struct ModelHardware {
+    static inline GicModel* current = nullptr;
 
     template <class Register32, class Register64 = Register32>
     class Mmio {
@@ -25,6 +28,9 @@ struct Machine {
         }
         void write(Register32 reg, u32 value, u64 offset = 0) const {
             current->write(base_ + static_cast<u64>(reg) + offset, value);
+        }
+        void write_byte(Register32 reg, u8 value, u64 offset) const {
+            current->write_byte(base_ + static_cast<u64>(reg) + offset, value);
         }
         u64 read(Register64 reg, u64 offset = 0) const
             requires(!std::is_same_v<Register32, Register64>)
@@ -44,30 +50,55 @@ struct Machine {
     struct CpuInterface {
         u32 n = 0;
 
-        Gic::Cpu& cpu() const { return current->cpu(n); }
+        GicModel::Cpu& cpu() const { return current->cpu(n); }
         Result<> bring_up(bool) {
+            const auto lock = current->alone();
             cpu().on = true;
             cpu().split_eoi = true;
             cpu().mask = mask_guest;
             return {};
         }
-        u32 acknowledge() const { return current->acknowledge(n); }
-        void drop_priority(u32 intid) const { current->end(n, intid); }
-        void deactivate(u32 intid) const { current->deactivate(n, intid); }
-        void send_sgi(u64 request) const { current->send_sgi(n, {request}); }
-        void set_priority_mask(u8 mask) const { cpu().mask = mask; }
+        void give_back() const {
+            const auto lock = current->alone();
+            cpu().on = false;
+        }
+        u32 acknowledge() const {
+            const auto lock = current->alone();
+            return current->acknowledge(n);
+        }
+        void drop_priority(u32 intid) const {
+            const auto lock = current->alone();
+            current->end(n, intid);
+        }
+        void deactivate(u32 intid) const {
+            const auto lock = current->alone();
+            current->deactivate(n, intid);
+        }
+        void send_sgi(u64 request) const {
+            const auto lock = current->alone();
+            current->send_sgi(n, {request});
+        }
+        void set_priority_mask(u8 mask) const {
+            const auto lock = current->alone();
+            cpu().mask = mask;
+        }
         u32 list_registers() const { return current->list_register_count(); }
         u8 implemented_virtual_priority() const { return implemented_priority(5); }
         bool can_trap_dir() const { return current->can_trap_dir; }
         u32 free_list_registers() const {
+            const auto lock = current->alone();
             u32 free = 0;
             for (u32 i = 0; i < list_registers(); i++) {
                 free |= u32{!ListRegister{cpu().list_registers[i]}.is_valid()} << i;
             }
             return free;
         }
-        u64 list_register(u32 i) const { return cpu().list_registers.at(i); }
+        u64 list_register(u32 i) const {
+            const auto lock = current->alone();
+            return cpu().list_registers.at(i);
+        }
         void set_list_register(u32 i, u64 value) const {
+            const auto lock = current->alone();
             if (i >= list_registers()) {
                 throw std::logic_error{"no such list register"};
             }
@@ -89,12 +120,14 @@ struct Machine {
         u32 eoi_count() const { return cpu().eoi_count; }
         bool has_split_eoi() const { return cpu().virtual_split_eoi; }
         void turn_on_virtual(Maintenance maintenance) const {
+            const auto lock = current->alone();
             cpu().hcr = 1 | u64{maintenance.underflow} << 1 |
                         u64{maintenance.ended_elsewhere} << 2 | u64{maintenance.no_pending} << 3 |
                         u64{maintenance.trap_dir} << 14;
             cpu().eoi_count = 0;
         }
         void reset_virtual() const {
+            const auto lock = current->alone();
             cpu().hcr = 0;
             cpu().eoi_count = 0;
             cpu().list_registers = {};
@@ -104,28 +137,39 @@ struct Machine {
         }
     };
 
-    /// One thread: a lock that is taken while it is held would stop Baton.
+    /// A lock that a thread takes while it holds it would stop Baton.
     class Lock {
       public:
         class Guard {
           public:
             explicit Guard(Lock& lock) : lock_{lock} {
-                if (lock_.held_) {
+                if (lock_.holder_ == me()) {
                     throw std::logic_error{"deadlock"};
                 }
-                lock_.held_ = true;
+                for (int nobody = 0; !lock_.holder_.compare_exchange_weak(nobody, me());
+                     nobody = 0) {
+                    std::this_thread::yield();
+                }
             }
-            ~Guard() { lock_.held_ = false; }
+            ~Guard() {
+                int mine = me();
+                lock_.holder_.compare_exchange_strong(mine, 0);
+            }
             Guard(const Guard&) = delete;
             Guard& operator=(const Guard&) = delete;
 
           private:
             Lock& lock_;
         };
-        void reset() { held_ = false; }
+        void reset() { holder_ = 0; }
 
       private:
-        bool held_ = false;
+        static int me() {
+            static std::atomic<int> threads{0};
+            thread_local const int number = ++threads;
+            return number;
+        }
+        std::atomic<int> holder_{0};
     };
 
     template <class Done>
@@ -136,7 +180,7 @@ struct Machine {
         return !range.empty() && guest_memory.contains(range);
     }
     static u8 read_guest_byte(PhysAddr at) { return current->memory[at.value]; }
-    static inline u32 refused = 0;
+    static inline std::atomic<u32> refused = 0;
     static void tell_refused(const char*, PhysRange) { refused++; }
     static void publish() {}
     static void complete_device_writes() {}
@@ -146,30 +190,36 @@ struct Machine {
 class Baton {
   public:
     explicit Baton(u32 cpus = 1, u32 list_registers = 4, bool can_trap_dir = true,
-                   bool has_its = false)
+                   bool has_its = false, bool has_odd_reset_values = false)
         : gic{cpus, list_registers} {
-        gic.can_trap_dir = can_trap_dir;
-        Machine::current = &gic;
-        platform_->gic.distributor = {{gicd_base}, 0x1'0000};
-        static_cast<void>(
-            platform_->gic.redistributors.push({{gicr_base}, (cpus + 2) * gicr_stride}));
-        if (has_its) {
-            static_cast<void>(platform_->gic.its.push({{its_base}, 0x2'0000}));
+        if (has_odd_reset_values) {
+            gic.take_odd_reset_values();
         }
-        platform_->gic.maintenance_interrupt = maintenance_ppi;
-        platform_->timer.hyp = hyp_timer_ppi;
-        platform_->timer.hyp_virt = 28;
-        check(vgic->init(*platform_, Gic::affinity(0)));
+        gic.can_trap_dir = can_trap_dir;
+        ModelHardware::current = &gic;
+        platform_->arch->gic.distributor = {{gicd_base}, 0x1'0000};
+        static_cast<void>(
+            platform_->arch->gic.redistributors.push({{gicr_base}, (cpus + 2) * gicr_stride}));
+        if (has_its) {
+            static_cast<void>(platform_->arch->gic.its.push({{its_base}, 0x2'0000}));
+        }
+        platform_->arch->gic.maintenance_interrupt = maintenance_ppi;
+        platform_->arch->timer.hyp = hyp_timer_ppi;
+        platform_->arch->timer.hyp_virt = 28;
+        check(physical->init(*platform_, GicModel::affinity(0)));
+        vgic->init(*physical, physical->spis(), has_its);
         for (u32 i = 0; i < cpus; i++) {
-            cpus_.push_back(std::make_unique<BasicVgicCpu<Machine>>(Machine::CpuInterface{.n = i}));
-            check(vgic->attach(CpuId{i}, Gic::affinity(i), *cpus_[i]));
+            cpus_.push_back(
+                std::make_unique<BasicVgicCpu<ModelHardware>>(ModelHardware::CpuInterface{.n = i}));
+            const auto frames = physical->attach(CpuId{i}, GicModel::affinity(i));
+            vgic->attach(CpuId{i}, GicModel::affinity(i), frames.value(), *cpus_[i]);
         }
         for (u32 i = 0; i < cpus; i++) {
             check(vgic->init_cpu(*cpus_[i]));
             vgic->turn_on(*cpus_[i]);
         }
     }
-    BasicVgicCpu<Machine>& cpu(u32 n) { return *cpus_.at(n); }
+    BasicVgicCpu<ModelHardware>& cpu(u32 n) { return *cpus_.at(n); }
 
     /// Every exit that physical interrupts bring about now, on all CPUs.
     void take_exits() {
@@ -230,7 +280,7 @@ class Baton {
         for (u32 bank = 1; bank < spi_end / 32; bank++) {
             write(n, gicd_base + 0x80 + 4 * bank, ~0U);
         }
-        write(n, Gic::frame(n) + sgi_base + 0x80, ~0U);
+        write(n, GicModel::frame(n) + sgi_base + 0x80, ~0U);
         gic.cpu(n).virtual_mask = 0xff;
         gic.cpu(n).group0 = gic.cpu(n).group1 = true;
         gic.cpu(n).virtual_split_eoi = split_eoi;
@@ -240,29 +290,32 @@ class Baton {
         write(n, its_base + 0x80, gits_valid | its_tables, 8);
         write(n, its_base + 0x100, gits_valid | its_tables + 0x1'0000, 8);
         write(n, its_base, 1);
-        write(n, Gic::frame(n) + 0x70, lpi_config | 15, 8);
-        write(n, Gic::frame(n) + 0x78, lpi_pending + n * 0x1'0000, 8);
-        write(n, Gic::frame(n), 1);
+        write(n, GicModel::frame(n) + 0x70, lpi_config | 15, 8);
+        write(n, GicModel::frame(n) + 0x78, lpi_pending + n * 0x1'0000, 8);
+        write(n, GicModel::frame(n), 1);
     }
     void send_lpi(u32 n, u32 lpi) {
         gic.send_lpi(n, lpi);
         take_exits();
     }
     void set_priority(u32 n, u32 intid, u8 priority) {
-        write(n, (intid < 32 ? Gic::frame(n) + sgi_base : gicd_base) + 0x400 + intid, priority, 1);
+        write(n, (intid < 32 ? GicModel::frame(n) + sgi_base : gicd_base) + 0x400 + intid, priority,
+              1);
     }
     void set_bit(u32 n, u32 reg, u32 intid) {
-        write(n, (intid < 32 ? Gic::frame(n) + sgi_base : gicd_base) + reg + 4 * bank_of(intid),
+        write(n,
+              (intid < 32 ? GicModel::frame(n) + sgi_base : gicd_base) + reg + 4 * bank_of(intid),
               bit_of(intid));
     }
     bool get_bit(u32 n, u32 reg, u32 intid) {
-        return (read(n, (intid < 32 ? Gic::frame(n) + sgi_base : gicd_base) + reg +
+        return (read(n, (intid < 32 ? GicModel::frame(n) + sgi_base : gicd_base) + reg +
                             4 * bank_of(intid)) &
                 bit_of(intid)) != 0;
     }
 
-    Gic gic;
-    std::unique_ptr<BasicVgic<Machine>> vgic = std::make_unique<BasicVgic<Machine>>();
+    GicModel gic;
+    std::unique_ptr<Gic<ModelHardware>> physical = std::make_unique<Gic<ModelHardware>>();
+    std::unique_ptr<BasicVgic<ModelHardware>> vgic = std::make_unique<BasicVgic<ModelHardware>>();
     u32 exits = 0;
 
   private:
@@ -271,8 +324,8 @@ class Baton {
             throw std::runtime_error{"bring-up failed"};
         }
     }
-    std::unique_ptr<Platform> platform_ = std::make_unique<Platform>();
-    std::vector<std::unique_ptr<BasicVgicCpu<Machine>>> cpus_;
+    std::unique_ptr<arm64::FullPlatform> platform_ = std::make_unique<arm64::FullPlatform>();
+    std::vector<std::unique_ptr<BasicVgicCpu<ModelHardware>>> cpus_;
 };
 
 } // namespace model

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/basic_vgic.hpp"
+#include "arch/arm64/vgic/basic_vgic.hpp"
 #include "its_model.hpp"
 
 #include <array>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -13,7 +14,8 @@
 #include <vector>
 
 /// A GICv3 in software, with one security state: enough of it for a kernel to use it directly, and
-/// for Baton to use it for a guest.
+/// for Baton to use it for a guest. Each access to a register is one piece, whichever thread makes
+/// it.
 namespace model {
 
 using namespace baton;
@@ -42,7 +44,7 @@ inline constexpr u32 icpendr = 0x280;
 inline constexpr u32 isactiver = 0x300;
 inline constexpr u32 icactiver = 0x380;
 
-class Gic {
+class GicModel {
   public:
     struct Interrupt {
         bool enabled = false, latch = false, active = false, line = false, edge = false,
@@ -69,11 +71,32 @@ class Gic {
         bool group0 = false, group1 = false, virtual_split_eoi = false; ///< virtual
     };
 
-    Gic(u32 cpus, u32 list_registers) : cpus_(cpus), list_registers_{list_registers} {
+    GicModel(u32 cpus, u32 list_registers) : cpus_(cpus), list_registers_{list_registers} {
         for (Cpu& cpu : cpus_) {
             for (u32 i = 0; i < 16; i++) {
                 cpu.own[i].edge = true;
             }
+        }
+    }
+
+    /// While it lives no other thread's access is made.
+    [[nodiscard]] std::unique_lock<std::recursive_mutex> alone() {
+        return std::unique_lock{mutex_};
+    }
+
+    /// Before anything else: what the architecture leaves to the implementation is not 0.
+    void take_odd_reset_values() {
+        its.cool(u64{1} << 59 | 2 << 8, u64{5} << 59);
+        for (Cpu& cpu : cpus_) {
+            cpu.propbaser = 0x4030'078f;
+            cpu.pendbaser = 0x4040'0780;
+            cpu.waker = 0;
+            for (u32 i = 0; i < 32; i++) {
+                configure_oddly(cpu.own[i], i);
+            }
+        }
+        for (u32 i = 32; i < spi_end; i++) {
+            configure_oddly(at(0, i), i);
         }
     }
 
@@ -251,6 +274,7 @@ class Gic {
     // The frames.
 
     u64 read(u64 address, u32 size) {
+        const auto lock = alone();
         if (address >= its_base && address < gicr_base) {
             return its.read(address - its_base, size);
         }
@@ -284,7 +308,16 @@ class Gic {
             return 0;
         }
     }
+    /// A priority.
+    void write_byte(u64 address, u8 value) {
+        const auto lock = alone();
+        const bool spi = address < gicr_base;
+        const u32 cpu = spi ? 0 : static_cast<u32>((address - gicr_base) / gicr_stride);
+        const u64 base = spi ? gicd_base : frame(cpu) + sgi_base;
+        at(cpu, static_cast<u32>(address - base - 0x400)).priority = value & 0xf8;
+    }
     void write(u64 address, u64 value) {
+        const auto lock = alone();
         if (address >= its_base && address < gicr_base) {
             return its.write(address - its_base, value);
         }
@@ -311,6 +344,11 @@ class Gic {
         u64 route = 0;
     };
 
+    static void configure_oddly(Interrupt& interrupt, u32 intid) {
+        interrupt.edge = intid < 16 || intid % 3 == 0;
+        interrupt.group1 = intid % 5 != 0;
+        interrupt.priority = static_cast<u8>(intid * 8);
+    }
     void write_gicr_ctlr(Cpu& cpu, u32 value) {
         const u32 was = cpu.gicr_ctlr & gicr_ctlr::EnableLPIs;
         cpu.gicr_ctlr = value & ~(gicr_ctlr::CES | gicr_ctlr::RWP);
@@ -467,6 +505,7 @@ class Gic {
         }
     }
 
+    std::recursive_mutex mutex_;
     std::vector<Cpu> cpus_;
     std::array<Spi, spi_end - 32> spis_{};
     u32 list_registers_;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/guest_dtb.hpp"
 
-#include "tests/unit/dtb.hpp"
+#include "tests/unit/guest_dtb.hpp"
 
 using namespace baton;
+using baton::test::build;
+using baton::test::Built;
 using baton::test::Dtb;
 using baton::test::parsed;
+using baton::test::reg;
 
 namespace {
 
@@ -17,39 +20,6 @@ std::vector<std::byte> entropy(usize size) {
         bytes.push_back(static_cast<std::byte>(i + 1));
     }
     return bytes;
-}
-
-struct Built {
-    std::vector<std::byte> bytes;
-    GuestDtb fields;
-
-    Fdt fdt() const {
-        const auto opened = Fdt::open(bytes);
-        REQUIRE(opened);
-        return *opened;
-    }
-    FdtNode node(std::string_view path) const {
-        const auto found = fdt().find(path);
-        REQUIRE_MESSAGE(found, std::string(path));
-        return *found;
-    }
-};
-
-Built build(const Dtb& firmware, const GuestDtbRequest& request) {
-    Built built{.bytes = std::vector<std::byte>(max_dtb_size), .fields = {}};
-    REQUIRE(build_guest_dtb(firmware, request, built.bytes, built.fields));
-    built.bytes.resize(built.fields.size);
-    built.bytes.shrink_to_fit();
-    return built;
-}
-
-std::vector<PhysRange> reg(FdtNode node, CellCounts cells = {2, 2}) {
-    std::vector<PhysRange> ranges;
-    CellReader reader{node.get("reg").value_or(Bytes{})};
-    while (const auto next = reader.take_range(cells)) {
-        ranges.push_back(*next);
-    }
-    return ranges;
 }
 
 } // namespace
@@ -90,15 +60,15 @@ TEST_CASE("a guest sees the machine that Baton sees") {
                                          .bootargs = {},
                                          .initrd = {},
                                          .seed = {}});
-    auto after = std::make_unique<Platform>();
+    auto after = std::make_unique<baton::test::FullPlatform>();
     REQUIRE(parse_platform(built.bytes, *after));
     CHECK(std::ranges::equal(before->ram, after->ram));
     CHECK(std::ranges::equal(before->devices, after->devices));
     CHECK(before->cpus.size() == after->cpus.size());
-    CHECK(after->psci.conduit == PsciInfo::Conduit::hvc);
-    CHECK(after->gic.its.size() == before->gic.its.size());
-    CHECK(after->gic.distributor == before->gic.distributor);
-    CHECK(after->timer.virt == before->timer.virt);
+    CHECK(after->arch->psci.conduit == arm64::PsciInfo::Conduit::hvc);
+    CHECK(after->arch->gic.its.size() == before->arch->gic.its.size());
+    CHECK(after->arch->gic.distributor == before->arch->gic.distributor);
+    CHECK(after->arch->timer.virt == before->arch->timer.virt);
     CHECK(after->seed.empty());
 }
 
@@ -113,13 +83,13 @@ TEST_CASE("an image in Baton's place gets the firmware's DTB") {
                                          .reserved = reserved,
                                          .bootargs = "baton.slot=64M",
                                          .initrd = range(0x5000'0000, 5)});
-    auto after = std::make_unique<Platform>();
+    auto after = std::make_unique<baton::test::FullPlatform>();
     REQUIRE(parse_platform(built.bytes, *after));
 
     // The machine is what it was, with all its memory, its ITS and its PSCI ...
     CHECK(std::ranges::equal(before->ram, after->ram));
     CHECK(std::ranges::equal(before->devices, after->devices));
-    CHECK(after->gic.its.size() == before->gic.its.size());
+    CHECK(after->arch->gic.its.size() == before->arch->gic.its.size());
     CHECK(built.node("/psci").string("method") == "smc");
     CHECK(built.node("/pcie@10000000").has("msi-map"));
     // ... but for what is reserved, and /chosen.
@@ -140,14 +110,15 @@ TEST_CASE("DSUs that the machine has not") {
     const Dtb firmware = Dtb::load("virt-4.dtb");
     const auto platform = parsed(firmware);
     const auto phandle = [&](usize cpu) { return *platform->cpus[cpu].phandle; };
-    DsuNode nodes[]{{.interrupt_parent = *platform->gic.phandle, .interrupt = 287},
-                    {.interrupt_parent = *platform->gic.phandle, .interrupt = 286}};
+    CounterUnit nodes[]{
+        {.interrupt_parent = *platform->interrupt_controller.phandle, .interrupt = 287},
+        {.interrupt_parent = *platform->interrupt_controller.phandle, .interrupt = 286}};
     for (const usize cpu : {0, 1, 3}) {
         REQUIRE(nodes[0].cpus.push(phandle(cpu)));
     }
     REQUIRE(nodes[1].cpus.push(phandle(2)));
-    const Built built =
-        build(firmware, {.memory = {platform->ram.begin(), platform->ram.size()}, .dsus = nodes});
+    const Built built = build(firmware, {.memory = {platform->ram.begin(), platform->ram.size()},
+                                         .counter_units = nodes});
     CHECK(built.node("/dsu-pmu-0").string("compatible") == "arm,dsu-pmu");
     CellReader interrupts{*built.node("/dsu-pmu-1").get("interrupts")};
     for (const u64 cell : {0, 254, 1}) { // SPI 254, an edge
@@ -157,7 +128,7 @@ TEST_CASE("DSUs that the machine has not") {
     CHECK(built.node("/dsu-pmu-1").number("interrupt-parent") ==
           built.node("/intc@8000000").phandle());
 
-    auto after = std::make_unique<Platform>();
+    auto after = std::make_unique<baton::test::FullPlatform>();
     REQUIRE(parse_platform(built.bytes, *after));
     CHECK(after->cluster_count == 2);
     for (const usize cpu : {0, 1, 3}) {
@@ -198,7 +169,7 @@ TEST_CASE("every CPU can be disabled in place") {
             if (!node.name().starts_with("cpu@")) {
                 return;
             }
-            CHECK(node.number("reg") == platform->cpus[i].mpidr);
+            CHECK(node.number("reg") == platform->cpus[i].firmware_id);
             CHECK(node.string("status") == (i % 2 == 0 ? "fail" : "okay"));
             i++;
         });
@@ -245,7 +216,7 @@ TEST_CASE("what the board has and the guest has not") {
     for (const char* cpu : {"/cpus/cpu@0", "/cpus/cpu@100", "/cpus/cpu@100010203"}) {
         CHECK_FALSE(built.node(cpu).has("cpu-idle-states"));
     }
-    // Baton does not start it, and no guest shall try.
+    // It is broken: Baton does not start it, and no guest shall try.
     CHECK(built.node("/cpus/cpu@100").string("status") == "fail");
     CHECK(built.node("/cpus/cpu@0").string("status") == "okay");
     CHECK(built.fields.cpu_count == 2);
@@ -267,13 +238,21 @@ TEST_CASE("what the board has and the guest has not") {
     CHECK(built.fdt().reservation_count() == 1);
 }
 
+TEST_CASE("a disabled CPU is one more for the guest") {
+    Dtb firmware = Dtb::load("board.dtb");
+    firmware.set("/cpus/cpu@100", "status", "disabled");
+    const Built built = build(firmware, {.bootargs = "x"});
+    CHECK(built.node("/cpus/cpu@100").string("status") == "okay");
+    CHECK(built.fields.cpu_count == 3);
+}
+
 TEST_CASE("a bank of which nothing is left is disabled") {
     const Dtb firmware = Dtb::load("board.dtb");
     const std::vector<PhysRange> memory{range(0x8000'0000, 0x100'0000)};
     const Built built =
         build(firmware, {.memory = memory, .bootargs = {}, .initrd = {}, .seed = {}});
     CHECK_FALSE(built.node("/memory@c0000800").is_enabled());
-    auto platform = std::make_unique<Platform>();
+    auto platform = std::make_unique<baton::test::FullPlatform>();
     REQUIRE(parse_platform(built.bytes, *platform));
     CHECK(platform->ram.total() == 0x100'0000);
 }
@@ -309,7 +288,7 @@ TEST_CASE("memory is reserved, and an ITS disabled, in a finished DTB") {
     // own.
     CHECK(before == build(firmware, {.memory = {}, .bootargs = {}}).fdt().reservation_count() + 1);
     CHECK(built.fdt().reservation(before - 1) == kept[0]);
-    REQUIRE(built.fields.its_status.size() == 1);
+    REQUIRE(built.fields.message_controller_status.size() == 1);
     CHECK(built.node("/intc@8000000/its@8080000").string("status") == "okay");
 
     const auto spare = [&](u32 n) {
@@ -319,7 +298,7 @@ TEST_CASE("memory is reserved, and an ITS disabled, in a finished DTB") {
     CHECK(built.fdt().reservation_count() == before + 1);
     reserve_in_place(built.bytes, spare(1), range(0x1'3345'0000, 0x2000));
     reserve_in_place(built.bytes, spare(2), range(0x1'4345'0000, 0x1000));
-    disable_its(built.bytes, built.fields.its_status[0]);
+    disable_message_controller(built.bytes, built.fields.message_controller_status[0]);
     CHECK(built.fdt().reservation_count() == before + 3);
     CHECK(built.fdt().reservation(before - 1) == kept[0]);
     CHECK(built.fdt().reservation(before) == range(0x1'2345'0000, 0xe000));
@@ -331,7 +310,7 @@ TEST_CASE("memory is reserved, and an ITS disabled, in a finished DTB") {
     const auto bytes = built.bytes;
     reserve_in_place(built.bytes, static_cast<u32>(bytes.size()) - 15, kept[0]);
     reserve_in_place(built.bytes, ~0U, kept[0]);
-    disable_its(built.bytes, static_cast<u32>(bytes.size()) - 3);
+    disable_message_controller(built.bytes, static_cast<u32>(bytes.size()) - 3);
     CHECK(built.bytes == bytes);
 }
 

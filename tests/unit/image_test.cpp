@@ -7,6 +7,7 @@
 #include <vector>
 
 using namespace baton;
+using baton::arch::parse_image;
 
 namespace {
 

@@ -23,15 +23,19 @@ class ItsModel {
     /// To the bases while it uses them (IHI 0069, 12.18).
     u32 hasty_writes = 0;
 
+    /// What the bases read when cold, as the implementation likes it.
+    void cool(u64 base, u64 queue) {
+        for (u32 n = 0; n < bases_.size(); n++) {
+            cold_bases_[n] = bases_[n] = types_[n] != 0 ? base : 0;
+        }
+        cold_cbaser_ = cbaser_ = queue;
+    }
+
     bool is_on() const { return on_; }
     u64 base(u32 n) const { return bases_.at(n); }
     u64 queue() const { return cbaser_; }
     bool is_cold() const {
-        u64 written = cbaser_ | cwriter_;
-        for (const u64 base : bases_) {
-            written |= base;
-        }
-        return !on_ && written == 0;
+        return !on_ && cbaser_ == cold_cbaser_ && bases_ == cold_bases_ && cwriter_ == 0;
     }
 
     u64 read(u64 offset, u32 size) {
@@ -85,6 +89,8 @@ class ItsModel {
     u32 left_ = 0;
     u64 cbaser_ = 0, cwriter_ = 0;
     std::array<u64, 8> bases_{};
+    u64 cold_cbaser_ = 0;
+    std::array<u64, 8> cold_bases_{};
 };
 
 } // namespace model

@@ -133,8 +133,8 @@ struct FaultyVm : TestVm {
         } else if (cell.fault == Fault::overdue) {
             sleep_for(2 * deadline_ms);
         } else if (cell.fault == Fault::kick) {
-            kick_all_others();
-            kick(CpuId{boot_cpu});
+            arch::kick_others(arch::self());
+            kick(boot_cpu);
         }
     }
 
@@ -179,7 +179,7 @@ struct FaultyVm : TestVm {
                 return next;
             });
             if (std::exchange(late, false)) {
-                resume(CpuId{3});
+                resume(3);
             }
             rest();
             const u64 waited = ms(now() - before);
@@ -196,8 +196,8 @@ struct FaultyVm : TestVm {
             }
         }
         on(boot_cpu, [&] {
-            const auto settled = lifecycle.settle();
-            if (settled && Cpus(settled->begin(), settled->end()) == Cpus{VcpuId{3}}) {
+            const auto quiesced = lifecycle.quiesce();
+            if (quiesced && Cpus(quiesced->begin(), quiesced->end()) == Cpus{VcpuId{3}}) {
                 said += "; given up";
             }
             return Next::resume;

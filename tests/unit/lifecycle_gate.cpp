@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/lifecycle/gate.hpp"
+#include "hyp/lifecycle/order.hpp"
 #include "hyp/lifecycle/step.hpp"
 
 #include <doctest/doctest.h>
@@ -9,7 +10,7 @@ using namespace baton;
 using Passage = Gate::Passage;
 
 TEST_CASE("an open gate counts the CPUs that come and go") {
-    Gate gate;
+    Gate gate{1};
     CHECK(gate.add(0) == Passage::granted);
     CHECK(gate.add(0) == Passage::granted);
     CHECK(gate.load().count == 3);
@@ -18,13 +19,13 @@ TEST_CASE("an open gate counts the CPUs that come and go") {
 }
 
 TEST_CASE("the last CPU cannot go") {
-    Gate gate;
+    Gate gate{1};
     CHECK(gate.remove(0) == Passage::last);
     CHECK(gate.load().count == 1);
 }
 
 TEST_CASE("a closed gate lets nobody pass, and one CPU alone closes it") {
-    Gate gate;
+    Gate gate{1};
     CHECK(gate.add(0) == Passage::granted);
     CHECK(gate.close(0) == Passage::granted);
     CHECK(gate.close(0) == Passage::closed);
@@ -36,22 +37,22 @@ TEST_CASE("a closed gate lets nobody pass, and one CPU alone closes it") {
 }
 
 TEST_CASE("the last AP learns that it is the last") {
-    Gate gate;
+    Gate gate{1};
     gate.add(0);
     gate.add(0);
     gate.close(0);
     CHECK_FALSE(gate.arrive(1));
     CHECK(gate.arrive(1));
-    gate.open(1);
+    gate.open(1, 1);
     CHECK(gate.load().count == 1);
     CHECK(gate.add(1) == Passage::granted);
 }
 
 TEST_CASE("an AP that arrives when the boot CPU has gone on counts for nothing") {
-    Gate gate;
+    Gate gate{1};
     gate.add(0);
     gate.close(0);
-    gate.open(1);
+    gate.open(1, 1);
     CHECK_FALSE(gate.arrive(1));
     CHECK(gate.load().count == 1);
     SUBCASE("nor does it count in the next handover") {
@@ -63,14 +64,65 @@ TEST_CASE("an AP that arrives when the boot CPU has gone on counts for nothing")
 }
 
 TEST_CASE("a CPU of an earlier epoch passes no more") {
-    Gate gate;
+    Gate gate{1};
     gate.close(0);
-    gate.open(1);
+    gate.open(1, 1);
     CHECK(gate.add(0) == Passage::closed);
     CHECK(gate.remove(0) == Passage::closed);
     CHECK(gate.close(0) == Passage::closed);
     CHECK(gate.load().count == 1);
     CHECK_FALSE(gate.load().handover);
+}
+
+TEST_CASE("a VM that is off is started by one CPU alone") {
+    Gate gate{0};
+    CHECK(Gate::is_off(gate.load()));
+    CHECK(gate.start(1) == Passage::closed);
+    CHECK(gate.start(0) == Passage::granted);
+    CHECK(gate.start(0) == Passage::closed);
+    CHECK(gate.start(1) == Passage::closed);
+    CHECK_FALSE(Gate::is_off(gate.load()));
+    CHECK(gate.load().count == 1);
+    gate.open(1, 1);
+    CHECK(gate.start(1) == Passage::closed);
+    CHECK(gate.add(1) == Passage::granted);
+}
+
+TEST_CASE("who saw an earlier time without a kernel starts nothing") {
+    Gate gate{0};
+    gate.start(0);
+    gate.open(1, 1);
+    gate.close(1);
+    gate.open(2, 0);
+    CHECK(gate.start(0) == Passage::closed);
+    CHECK(gate.start(2) == Passage::granted);
+}
+
+TEST_CASE("a gate that is shut lets nobody start") {
+    Gate gate{1};
+    CHECK_FALSE(gate.shut());
+    CHECK(gate.load().epoch == 0);
+    gate.close(0);
+    CHECK_FALSE(gate.shut());
+    gate.open(1, 0);
+    CHECK(gate.shut());
+    CHECK(gate.start(1) == Passage::closed);
+    CHECK(gate.start(2) == Passage::closed);
+    CHECK_FALSE(gate.shut()); // nobody needs to know twice
+}
+
+TEST_CASE("one order waits, and is taken once") {
+    Orders orders;
+    CHECK(orders.waiting() == Order::none);
+    CHECK(orders.give(Order::stop));
+    CHECK_FALSE(orders.give(Order::enter));
+    const Orders::Value first = orders.load();
+    CHECK(first.order == Order::stop);
+    CHECK(orders.take(first));
+    CHECK_FALSE(orders.take(first));
+    CHECK(orders.give(Order::stop));
+    CHECK_FALSE(orders.take(first)); // another one of the same kind
+    CHECK(orders.waiting() == Order::stop);
 }
 
 TEST_CASE("a table has its rows in the order of the stages, and no more than a trace holds") {

@@ -163,7 +163,7 @@ TEST_CASE("the next handover does not wait for APs that are still being taken do
     };
     vm.exec(0);
     CHECK(vm.state(3) == State::teardown);
-    CHECK(vm.lifecycle.unsettled() == VcpuId{3});
+    CHECK(vm.lifecycle.straggler() == VcpuId{3});
     CHECK(vm.lifecycle.report()->unfinished == 1);
 
     CHECK(vm.cpu_on(0, 1) == Lifecycle::CpuOn::success);
@@ -172,16 +172,16 @@ TEST_CASE("the next handover does not wait for APs that are still being taken do
     CHECK(vm.lifecycle.report()->cpus == 2);
     CHECK(vm.state(3) == State::teardown);
 
-    vm.resume(CpuId{3});
+    vm.resume(3);
     vm.rest();
     CHECK(vm.state(3) == State::idle_dead);
-    CHECK_FALSE(vm.lifecycle.unsettled());
+    CHECK_FALSE(vm.lifecycle.straggler());
     CHECK(vm.cpu_on(1, 3) == Lifecycle::CpuOn::success);
     CHECK(vm.state(3) == State::online);
     CHECK(vm.violations == 0);
 }
 
-TEST_CASE("who settles sees the last steps of the CPUs that left the old kernel") {
+TEST_CASE("who quiesces sees the last steps of the CPUs that left the old kernel") {
     TestVm vm{2};
     vm.cpu_on(0, 1);
     int plain = 0;
@@ -198,7 +198,7 @@ TEST_CASE("who settles sees the last steps of the CPUs that left the old kernel"
             std::this_thread::yield();
         }
         std::this_thread::sleep_for(std::chrono::milliseconds{2});
-        vm.demand(vm.lifecycle.settle().has_value(), "CPU 1 is idle_dead");
+        vm.demand(vm.lifecycle.quiesce().has_value(), "CPU 1 is idle_dead");
         vm.demand(plain == 1, "its steps are done");
         return next;
     });

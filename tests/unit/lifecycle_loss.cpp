@@ -78,11 +78,11 @@ TEST_CASE("a late AP finds itself lost and parks for ever") {
             vm.cpu_on(0, 1);
             vm.exec(1);
         }
-        vm.resume(CpuId{3});
+        vm.resume(3);
         vm.rest();
         CHECK(vm.state(3) == State::lost);
         CHECK(vm.record(3).launches == 1);
-        vm.kick(CpuId{3});
+        vm.kick(3);
         vm.rest();
         CHECK(vm.state(3) == State::lost);
         CHECK(vm.violations == 0);
@@ -114,7 +114,7 @@ TEST_CASE("nothing that a late AP calls changes the next kernel's life") {
     });
     vm.exec(0);
     vm.cpu_on(0, 1);
-    vm.resume(CpuId{3});
+    vm.resume(3);
     vm.rest();
     CHECK(next == Next::park);
     CHECK(vm.state(3) == State::lost);
@@ -138,7 +138,7 @@ TEST_CASE("an AP that hangs in a drain step is lost, too") {
         vm.exec(0);
         CHECK(vm.fenced == Cpus{VcpuId{2}});
         CHECK(vm.count(State::idle_dead) == 2);
-        vm.resume(CpuId{2});
+        vm.resume(2);
         vm.rest();
         CHECK(vm.state(2) == State::lost);
         CHECK(vm.violations == 0);
@@ -159,8 +159,8 @@ TEST_CASE("a CPU that hangs in CPU_OFF is not missed") {
         vm.exec(0);
         CHECK(vm.fenced.empty());
         CHECK(vm.state(0) == State::online);
-        CHECK(vm.lifecycle.unsettled() == VcpuId{2});
-        vm.resume(CpuId{2});
+        CHECK(vm.lifecycle.straggler() == VcpuId{2});
+        vm.resume(2);
         vm.rest();
         CHECK(vm.state(2) == State::idle_dead);
         CHECK(vm.cpu_on(0, 2) == CpuOn::success);
@@ -236,7 +236,7 @@ TEST_CASE("who comes too late writes nothing") {
     });
     vm.exec(0);
     CHECK(vm.state(3) == State::lost);
-    vm.resume(CpuId{3});
+    vm.resume(3);
     vm.rest();
     CHECK_FALSE(may_write);
 }

@@ -96,7 +96,7 @@ TEST_CASE("CPU_ON waits for a CPU that is on its way down") {
     }
     SUBCASE("in the end") {
         vm.post(0, start_1);
-        vm.resume(CpuId{1});
+        vm.resume(1);
         vm.rest();
         CHECK(answer == CpuOn::success);
         CHECK(vm.state(1) == State::online);
@@ -141,21 +141,21 @@ TEST_CASE("a stale kick is dropped") {
     vm.start_all(0);
     vm.exec(0);
     SUBCASE("by a parked CPU") {
-        vm.kick(CpuId{1});
+        vm.kick(1);
         vm.rest();
         CHECK(vm.state(1) == State::idle_dead);
         CHECK(vm.record(1).launches == 1);
     }
     SUBCASE("by a CPU that the next kernel has started") {
         vm.cpu_on(0, 1);
-        vm.kick(CpuId{1});
+        vm.kick(1);
         vm.rest();
         CHECK(vm.state(1) == State::online);
         CHECK(vm.record(1).in_guest);
         CHECK(vm.record(1).launches == 2);
     }
     SUBCASE("by the CPU that leads the handover") {
-        vm.kick(CpuId{0});
+        vm.kick(0);
         vm.rest();
         CHECK(vm.state(0) == State::online);
     }

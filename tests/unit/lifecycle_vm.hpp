@@ -17,11 +17,11 @@
 namespace baton::test {
 
 /// A VM on a ThreadMachine: each CPU runs a guest that idles, makes the calls that a test posts,
-/// and answers kicks, as arch/ does for a real one.
+/// and answers kicks and orders, as hyp/vm and arch/ do for a real one.
 ///
 /// What the protocol protects is plain memory here, so that ThreadSanitizer reports every access
 /// that the protocol failed to order.
-class TestVm : public ThreadMachine {
+class TestVm : public VmOfThreads {
   public:
     struct alignas(128) Record {
         u64 kernel = 0; ///< that this CPU is in: what it found in the VM's memory when it entered
@@ -37,25 +37,38 @@ class TestVm : public ThreadMachine {
         std::mutex fence_mutex; ///< taken by this CPU, and by the one that fences it
     };
 
+    enum class AtFirst { one_online, off };
+
+    /// Alone on a machine, which runs.
     explicit TestVm(u32 cpus, Lifecycle::Config config = {},
-                    std::span<const Step> table = table_of_steps())
-        : ThreadMachine{cpus}, size{cpus}, storage_(make_vcpus(cpus)),
-          records_(std::make_unique<Record[]>(cpus)),
-          lifecycle{table, {storage_.get(), cpus}, VcpuId{0}, config} {
-        for (u32 cpu = 0; cpu < cpus; cpu++) {
-            records_[cpu].random.seed(cpu + 1);
-        }
-        records_[0].in_guest = true;
-        start([this] {
-            try {
-                run_cpu();
-            } catch (const Abandoned&) {
-                sleep_until_stop();
-            }
-        });
-        rest();
+                    std::span<const Step> table = table_of_steps(),
+                    AtFirst at_first = AtFirst::one_online)
+        : TestVm{std::make_unique<ThreadMachine>(cpus), cpus, config, table, at_first} {
+        machine_.start();
     }
-    ~TestVm() { stop(); }
+    /// One of several on `machine`, which does not run yet: the CPUs from `first` on.
+    TestVm(ThreadMachine& machine, u32 first, u32 cpus, Lifecycle::Config config = {},
+           AtFirst at_first = AtFirst::one_online)
+        : TestVm{nullptr, machine, first, cpus, config, table_of_steps(), at_first} {}
+    ~TestVm() override { stop(); }
+
+    // --- the machine, in vCPUs of this VM --------------------------------------------------------
+
+    VcpuId self() const { return machine_.vcpu().id; } ///< the calling CPU
+    u64 now() const { return machine_.now(); }
+    u64 frequency() const { return ThreadMachine::frequency(); }
+    void wait(u64 deadline) { machine_.wait(deadline); }
+    void stall() { machine_.stall(); }
+    bool stopping() const { return machine_.stopping(); }
+    void kick(u32 cpu) { machine_.kick(storage_[cpu].cpu); }
+    void resume(u32 cpu) { machine_.resume(storage_[cpu].cpu); }
+    void rest() { machine_.rest(); }
+    void stop() { machine_.stop(); }
+    void dawdle() { machine_.dawdle(); }
+    u32 leaps() const { return machine_.leaps(); }
+    void be_impatient(u32 n) { machine_.be_impatient(n); }
+
+    // --- the VM ----------------------------------------------------------------------------------
 
     Record& record(u32 cpu) { return records_[cpu]; }
     Record& here() { return records_[index(self())]; }
@@ -68,7 +81,7 @@ class TestVm : public ThreadMachine {
             const std::lock_guard lock{records_[cpu].call_mutex};
             records_[cpu].call = std::move(call);
         }
-        kick(CpuId{cpu});
+        kick(cpu);
     }
 
     /// The same; returns when the VM is at rest again.
@@ -77,8 +90,14 @@ class TestVm : public ThreadMachine {
         rest();
     }
 
-    void exec(u32 cpu) {
-        on(cpu, [this] { return lifecycle.exec(); });
+    void exec(u32 cpu, Then then = Then::enter) {
+        on(cpu, [this, then] { return lifecycle.exec(then); });
+    }
+    /// By another VM.
+    bool order(Order order) {
+        const bool given = lifecycle.give(order);
+        rest();
+        return given;
     }
     void cpu_off(u32 cpu) {
         on(cpu, [this] { return lifecycle.cpu_off(); });
@@ -126,7 +145,17 @@ class TestVm : public ThreadMachine {
         return here().fenced ? std::nullopt : std::optional{kernel};
     }
 
-    Vcpu& vcpu() override { return storage_[index(self())]; }
+    std::span<Vcpu> vcpus() override { return {storage_.get(), size}; }
+
+    void run(Vcpu& self) override {
+        try {
+            run_cpu(self);
+        } catch (const Abandoned&) {
+            while (!stopping()) {
+                wait(arch::never);
+            }
+        }
+    }
 
     void fence_lost(std::span<const VcpuId> lost) override {
         for (const VcpuId cpu : lost) {
@@ -139,7 +168,9 @@ class TestVm : public ThreadMachine {
     /// With `may_be_abandoned` the AP notes whom it names, and sleeps for ever.
     [[noreturn]] void abandoned_by(VcpuId boot_cpu) override {
         if (!may_be_abandoned) {
-            ThreadMachine::abandoned_by(boot_cpu);
+            std::fprintf(stderr, "CPU %u: boot CPU %u never came back\n", index(self()),
+                         index(boot_cpu));
+            std::_Exit(1);
         }
         {
             const std::lock_guard lock{abandoned_mutex_};
@@ -158,7 +189,8 @@ class TestVm : public ThreadMachine {
 
     const u32 size;
     std::atomic<u32> violations{0};
-    u64 kernel = 0; ///< plain: the VM's memory. The gather steps put the next kernel there
+    u64 kernel = 0;         ///< plain: the VM's memory. The gather steps put the next kernel there
+    bool has_kernel = true; ///< plain: or none
     std::vector<VcpuId> fenced; ///< plain: by one boot CPU after another
 
     bool may_be_abandoned = false;
@@ -179,11 +211,29 @@ class TestVm : public ThreadMachine {
   private:
     struct Abandoned {};
 
-    static std::unique_ptr<Vcpu[]> make_vcpus(u32 cpus) {
+    TestVm(std::unique_ptr<ThreadMachine> own, u32 cpus, Lifecycle::Config config,
+           std::span<const Step> table, AtFirst at_first)
+        : TestVm{std::move(own), *own, 0, cpus, config, table, at_first} {}
+    TestVm(std::unique_ptr<ThreadMachine>&& own, ThreadMachine& machine, u32 first, u32 cpus,
+           Lifecycle::Config config, std::span<const Step> table, AtFirst at_first)
+        : size{cpus}, has_kernel{at_first == AtFirst::one_online}, own_{std::move(own)},
+          machine_{machine}, storage_(make_vcpus(first, cpus)),
+          records_(std::make_unique<Record[]>(cpus)),
+          lifecycle{table,
+                    {storage_.get(), cpus},
+                    has_kernel ? std::optional{VcpuId{0}} : std::nullopt,
+                    config} {
+        for (u32 cpu = 0; cpu < cpus; cpu++) {
+            records_[cpu].random.seed(first + cpu + 1);
+        }
+        machine.add(*this);
+    }
+
+    static std::unique_ptr<Vcpu[]> make_vcpus(u32 first, u32 cpus) {
         auto vcpus = std::make_unique<Vcpu[]>(cpus);
         for (u32 cpu = 0; cpu < cpus; cpu++) {
             vcpus[cpu].id = VcpuId{cpu};
-            vcpus[cpu].cpu = CpuId{cpu};
+            vcpus[cpu].cpu = CpuId{first + cpu};
         }
         return vcpus;
     }
@@ -196,32 +246,33 @@ class TestVm : public ThreadMachine {
     static void step_gic(Vcpu&);
     static void step_tlb(Vcpu&);
 
-    void run_cpu() {
-        if (lifecycle.state(vcpu().id) != State::online) {
-            park();
-        }
+    void run_cpu(Vcpu& self) {
+        Next next = lifecycle.state(self.id) == State::online ? Next::resume : Next::park;
         while (!stopping()) {
-            const Next next = behaviour ? busy_guest() : idle_guest();
-            if (next == Next::resume) {
+            if (next == Next::park) {
+                here().in_guest = false;
+                next = park();
+            }
+            if (stopping()) {
+                return;
+            }
+            if (lifecycle.ordered() != Order::none) {
+                next = lifecycle.obey();
                 continue;
             }
-            here().in_guest = false;
-            if (next == Next::park) {
-                park();
-            } else {
+            if (next == Next::enter) {
+                here().in_guest = false;
                 lifecycle.entering();
+            }
+            if (!here().in_guest) {
                 enter();
             }
+            next = behaviour ? busy_guest() : idle_guest();
         }
     }
 
-    void sleep_until_stop() {
-        while (!stopping()) {
-            wait(arch::never);
-        }
-    }
-
-    void park() {
+    /// @return what is next for a CPU that was started, or has started its VM
+    Next park() {
         while (!stopping()) {
             if (const auto start = lifecycle.take_start()) {
                 here().launches++;
@@ -229,14 +280,21 @@ class TestVm : public ThreadMachine {
                        "a start goes to the CPU it was meant for");
                 demand(start->entry.value == read_memory().value_or(start->entry.value),
                        "only the kernel in memory starts CPUs");
-                enter();
-                return;
+                return Next::resume;
+            }
+            if (lifecycle.start() == Next::enter) {
+                return Next::enter;
             }
             wait(arch::never);
         }
+        return Next::park;
     }
 
     void enter() {
+        {
+            const std::lock_guard lock{here().fence_mutex};
+            demand(here().fenced || has_kernel, "a VM that is off is not entered");
+        }
         here().kernel = read_memory().value_or(0);
         demand(!here().in_guest.exchange(true), "a CPU enters a guest once");
     }
@@ -250,7 +308,7 @@ class TestVm : public ThreadMachine {
     }
 
     Next busy_guest() {
-        if (take_kick() && lifecycle.handover_wanted()) {
+        if (machine_.take_kick() && lifecycle.handover_wanted()) {
             return lifecycle.join();
         }
         return behaviour();
@@ -265,8 +323,10 @@ class TestVm : public ThreadMachine {
         return call ? call() : Next::resume;
     }
 
-    std::unique_ptr<Vcpu[]> storage_;
-    std::unique_ptr<Record[]> records_;
+    const std::unique_ptr<ThreadMachine> own_; ///< null for one of several VMs
+    ThreadMachine& machine_;
+    const std::unique_ptr<Vcpu[]> storage_;
+    const std::unique_ptr<Record[]> records_;
     std::mutex abandoned_mutex_;
 
   public:
@@ -274,7 +334,7 @@ class TestVm : public ThreadMachine {
 };
 
 inline TestVm& TestVm::begin_step(const char* name) {
-    TestVm& vm = static_cast<TestVm&>(ThreadMachine::here());
+    TestVm& vm = static_cast<TestVm&>(ThreadMachine::here().vm());
     vm.here().steps.emplace_back(name);
     if (vm.before_step) {
         vm.before_step(name);
@@ -284,8 +344,9 @@ inline TestVm& TestVm::begin_step(const char* name) {
 
 /// The first row of each table: a CPU's list of steps starts anew.
 inline void TestVm::step_vcpu(Vcpu&) {
-    static_cast<TestVm&>(ThreadMachine::here()).here().in_guest = false;
-    static_cast<TestVm&>(ThreadMachine::here()).here().steps.clear();
+    TestVm::Record& self = static_cast<TestVm&>(ThreadMachine::here().vm()).here();
+    self.in_guest = false;
+    self.steps.clear();
     TestVm& vm = begin_step("vcpu");
     const u32 cpus = ++vm.cpus_in_drain;
     u32 most = vm.most_cpus_in_drain;
@@ -307,7 +368,7 @@ inline void TestVm::step_dma(Vcpu&) {
     if (vm.before_gather) {
         vm.before_gather();
     }
-    const u64 handover = vm.lifecycle.trace(vm.vcpu().id).epoch;
+    const u64 handover = vm.lifecycle.trace(vm.self()).epoch;
     for (u32 cpu = 0; cpu < vm.size; cpu++) {
         Record& record = vm.record(cpu);
         if (&record != &vm.here() && vm.lifecycle.trace(VcpuId{cpu}).epoch == handover &&
@@ -321,6 +382,7 @@ inline void TestVm::step_dma(Vcpu&) {
 inline void TestVm::step_memory(Vcpu&) {
     TestVm& vm = begin_step("memory");
     vm.kernel++;
+    vm.has_kernel = vm.lifecycle.then() == Then::enter;
 }
 
 inline void TestVm::step_gic(Vcpu&) {

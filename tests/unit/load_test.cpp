@@ -65,8 +65,11 @@ namespace {
 struct Guest {
     FakeMachine machine;
     Dtb firmware = Dtb::load("virt-4.dtb");
-    std::unique_ptr<Platform> platform = parsed(firmware);
+    std::unique_ptr<baton::test::FullPlatform> platform = parsed(firmware);
     std::unique_ptr<ImageStore> store = std::make_unique<ImageStore>();
+    MemoryLayout layout{.image = {{ram_begin}, 2 * MiB},
+                        .pool = {{ram_begin + 16 * MiB}, 2 * MiB},
+                        .slots = {PhysRange{{ram_begin + 20 * MiB}, 8 * MiB}, spare_slot}};
     std::unique_ptr<Load> load;
 
     std::string kernel = std::string(300'000, 'k');
@@ -76,10 +79,9 @@ struct Guest {
     Guest() {
         fake = &machine;
         store->init({.platform = platform.get(),
+                     .boot_images = platform->boot_images,
                      .firmware_dtb = firmware,
-                     .layout = {.image = {{ram_begin}, 2 * MiB},
-                                .pool = {{ram_begin + 16 * MiB}, 2 * MiB},
-                                .slots = {PhysRange{{ram_begin + 20 * MiB}, 8 * MiB}, spare_slot}},
+                     .layout = &layout,
                      .granules = any_granule,
                      .spin_table = std::nullopt,
                      .rotate = false});
@@ -294,7 +296,8 @@ TEST_CASE("no kernel gets memory that the GIC goes on using, nor its ITS") {
         const u64 at = first.dtb_fields.spare_reservations + entry * reservation_size;
         CHECK(guest.machine.is_published({to_phys(first.dtb) + at, reservation_size}));
     }
-    CHECK(guest.machine.is_published({to_phys(first.dtb) + first.dtb_fields.its_status[0], 4}));
+    CHECK(guest.machine.is_published(
+        {to_phys(first.dtb) + first.dtb_fields.message_controller_status[0], 4}));
 
     load(); // and so for all later ones
     CHECK(reserved(*guest.store->staged(), table) == 1);

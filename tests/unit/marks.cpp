@@ -8,8 +8,8 @@ namespace baton::marks {
 void phase() {}
 void step() {}
 void wait() {}
-void order_sent() {}
-void order_taken() {}
+void command_sent() {}
+void command_taken() {}
 void arrival_sent() {}
 void arrival_taken() {}
 

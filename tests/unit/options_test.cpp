@@ -52,7 +52,7 @@ TEST_CASE("without options all is as documented") {
         CHECK(options.load);
         CHECK(options.watchdog_s == 0);
         CHECK(options.park == ParkMode::off);
-        CHECK_FALSE(options.dsu_model);
+        CHECK_FALSE(options.counter_model);
     }
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("the options stay when the text that they were read from goes") {
 TEST_CASE("a model of a DSU") {
     const auto [options, problems] = parse("baton.dsu=model");
     CHECK(problems.empty());
-    CHECK(options.dsu_model);
+    CHECK(options.counter_model);
 }
 
 TEST_CASE("the last one counts") {

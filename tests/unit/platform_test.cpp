@@ -27,12 +27,12 @@ TEST_CASE("QEMU virt with 1 to 512 CPUs") {
         const auto platform = parsed(dtb);
         REQUIRE(platform->cpus.size() == count);
         for (u32 i = 0; i < count; i++) {
-            CHECK(platform->cpus[i].mpidr == ((i / 16) << 8 | i % 16));
-            CHECK(find_cpu(*platform, platform->cpus[i].mpidr) == CpuId{i});
+            CHECK(platform->cpus[i].firmware_id == ((i / 16) << 8 | i % 16));
+            CHECK(find_cpu(*platform, platform->cpus[i].firmware_id) == CpuId{i});
         }
         CHECK_FALSE(find_cpu(*platform, 0xff00));
-        REQUIRE(platform->gic.redistributors.size() == (count > 123 ? 2 : 1));
-        CHECK(platform->gic.redistributors[0].begin == PhysAddr{0x080a'0000});
+        REQUIRE(platform->arch->gic.redistributors.size() == (count > 123 ? 2 : 1));
+        CHECK(platform->arch->gic.redistributors[0].begin == PhysAddr{0x080a'0000});
     }
 }
 
@@ -43,27 +43,27 @@ TEST_CASE("QEMU virt: everything") {
     CHECK(platform->ram[0] == range(0x4000'0000, 512 * MiB));
     CHECK(platform->reserved.empty());
 
-    CHECK(platform->gic.distributor == range(0x0800'0000, 0x10000));
-    CHECK(platform->gic.redistributor_stride == 0);
-    CHECK(platform->gic.maintenance_interrupt == 25);
-    REQUIRE(platform->gic.its.size() == 1);
-    CHECK(platform->gic.its[0] == range(0x0808'0000, 0x20000));
+    CHECK(platform->arch->gic.distributor == range(0x0800'0000, 0x10000));
+    CHECK(platform->arch->gic.redistributor_stride == 0);
+    CHECK(platform->arch->gic.maintenance_interrupt == 25);
+    REQUIRE(platform->arch->gic.its.size() == 1);
+    CHECK(platform->arch->gic.its[0] == range(0x0808'0000, 0x20000));
 
-    CHECK(platform->timer.secure == 29);
-    CHECK(platform->timer.physical == 30);
-    CHECK(platform->timer.virt == 27);
-    CHECK(platform->timer.hyp == 26);
-    CHECK(platform->timer.hyp_virt == 28);
-    CHECK(platform->pmu_interrupt == 23);
+    CHECK(platform->arch->timer.secure == 29);
+    CHECK(platform->arch->timer.physical == 30);
+    CHECK(platform->arch->timer.virt == 27);
+    CHECK(platform->arch->timer.hyp == 26);
+    CHECK(platform->arch->timer.hyp_virt == 28);
+    CHECK(platform->arch->pmu_interrupt == 23);
     CHECK(platform->cluster_count == 0); // QEMU has no DSU
 
     REQUIRE(platform->uart);
     CHECK(platform->uart->kind == UartKind::pl011);
     CHECK(platform->uart->frame == range(0x0900'0000, 0x1000));
 
-    CHECK(platform->psci.conduit == PsciInfo::Conduit::smc);
-    CHECK(platform->psci.major == 1);
-    CHECK(platform->psci.minor == 0);
+    CHECK(platform->arch->psci.conduit == arm64::PsciInfo::Conduit::smc);
+    CHECK(platform->arch->psci.major == 1);
+    CHECK(platform->arch->psci.minor == 0);
 
     REQUIRE(platform->pci_hosts.size() == 1);
     const PciHost& host = platform->pci_hosts[0];
@@ -139,9 +139,9 @@ TEST_CASE("a board of many features") {
     const Dtb dtb = Dtb::load("board.dtb");
     const auto platform = parsed(dtb);
 
-    REQUIRE(platform->cpus.size() == 2); // one is disabled
-    CHECK(platform->cpus[0].mpidr == 0);
-    CHECK(platform->cpus[1].mpidr == 0x1'0001'0203);
+    REQUIRE(platform->cpus.size() == 2); // one is broken
+    CHECK(platform->cpus[0].firmware_id == 0);
+    CHECK(platform->cpus[1].firmware_id == 0x1'0001'0203);
 
     // One DSU has no CPU that is used, the other has one beside its disabled one.
     CHECK(platform->cluster_count == 1);
@@ -162,18 +162,18 @@ TEST_CASE("a board of many features") {
     CHECK(platform->reserved[3].range == range(0x8600'0000, 0x1000));
     CHECK_FALSE(platform->reserved[3].no_map);
 
-    CHECK(platform->gic.redistributors.size() == 2);
-    CHECK(platform->gic.redistributors[1] == range(0x1020'0000, 0x40000));
-    CHECK(platform->gic.redistributor_stride == 0x40000);
-    REQUIRE(platform->gic.its.size() == 1);
-    CHECK(platform->gic.its[0] == range(0x1004'0000, 0x20000));
+    CHECK(platform->arch->gic.redistributors.size() == 2);
+    CHECK(platform->arch->gic.redistributors[1] == range(0x1020'0000, 0x40000));
+    CHECK(platform->arch->gic.redistributor_stride == 0x40000);
+    REQUIRE(platform->arch->gic.its.size() == 1);
+    CHECK(platform->arch->gic.its[0] == range(0x1004'0000, 0x20000));
 
-    CHECK_FALSE(platform->timer.secure);
-    CHECK(platform->timer.physical == 30);
-    CHECK(platform->timer.virt == 27);
-    CHECK(platform->timer.hyp == 26);
-    CHECK(platform->timer.hyp_virt == 28);
-    CHECK(platform->pmu_interrupt == 23);
+    CHECK_FALSE(platform->arch->timer.secure);
+    CHECK(platform->arch->timer.physical == 30);
+    CHECK(platform->arch->timer.virt == 27);
+    CHECK(platform->arch->timer.hyp == 26);
+    CHECK(platform->arch->timer.hyp_virt == 28);
+    CHECK(platform->arch->pmu_interrupt == 23);
 
     REQUIRE(platform->uart);
     CHECK(platform->uart->frame == range(0x1c08'0000, 0x1000));
@@ -277,11 +277,11 @@ TEST_CASE("oddities that change little") {
         const u32 gic = *Fdt::open(dtb)->find("/interrupt-controller@10000000")->phandle();
         dtb.remove("/pmu", "interrupts");
         dtb.set("/pmu", "interrupts-extended", std::vector<u32>{gic, 1, 6, 4});
-        CHECK(parsed(dtb)->pmu_interrupt == 22);
+        CHECK(parsed(dtb)->arch->pmu_interrupt == 22);
     }
     SUBCASE("a PMU of another interrupt controller") {
         dtb.set("/pmu", "interrupt-parent", std::vector<u32>{0x7777});
-        CHECK_FALSE(parsed(dtb)->pmu_interrupt);
+        CHECK_FALSE(parsed(dtb)->arch->pmu_interrupt);
     }
     SUBCASE("a CPU that two DSUs claim, and clusters of several CPUs") {
         const u32 first = *Fdt::open(dtb)->find("/cpus/cpu@0")->phandle();
@@ -301,9 +301,20 @@ TEST_CASE("oddities that change little") {
         dtb.remove("/dsu-pmu-1", "cpus");
         CHECK(parsed(dtb)->cluster_count == 0);
     }
+    SUBCASE("a CPU that is disabled until somebody starts it") {
+        dtb.set("/cpus/cpu@100", "status", "disabled");
+        const auto platform = parsed(dtb);
+        REQUIRE(platform->cpus.size() == 3);
+        CHECK(platform->cpus[1].firmware_id == 0x100);
+        CHECK(platform->cluster_count == 2);
+    }
+    SUBCASE("a CPU that is disabled and has no way to be started") {
+        dtb.set("/cpus/cpu@100", "status", "disabled").remove("/cpus/cpu@100", "enable-method");
+        CHECK(parsed(dtb)->cpus.size() == 2);
+    }
     SUBCASE("an extended PPI") {
         dtb.set("/pmu", "interrupts", std::vector<u32>{3, 7, 4});
-        CHECK(parsed(dtb)->pmu_interrupt == 1063);
+        CHECK(parsed(dtb)->arch->pmu_interrupt == 1063);
     }
     SUBCASE("no /chosen") {
         dtb.remove("/chosen");
@@ -349,8 +360,8 @@ TEST_CASE("oddities that change little") {
         dtb.set("/firmware/psci", "compatible", "arm,psci-0.2");
         dtb.set("/firmware/psci", "method", "hvc");
         const auto platform = parsed(dtb);
-        CHECK(platform->psci.conduit == PsciInfo::Conduit::hvc);
-        CHECK(platform->psci.minor == 2);
+        CHECK(platform->arch->psci.conduit == arm64::PsciInfo::Conduit::hvc);
+        CHECK(platform->arch->psci.minor == 2);
     }
 }
 
@@ -395,12 +406,12 @@ TEST_CASE("the DTB is found by its header") {
 
 TEST_CASE("damage to a byte does not make the reader go astray") {
     const Dtb good = Dtb::load("board.dtb");
-    auto platform = std::make_unique<Platform>();
+    auto platform = std::make_unique<baton::test::FullPlatform>();
     // Every third: all positions within a cell have their turn, in a third of the time.
     for (usize at = 0; at < Bytes(good).size(); at += 3) {
         Dtb bad = good;
         bad.bytes()[at] ^= std::byte{0xff};
-        *platform = {};
+        platform = std::make_unique<baton::test::FullPlatform>();
         const auto result = parse_platform(bad, *platform);
         CHECK(result.has_value() == (std::string_view(platform->fault) == ""));
     }

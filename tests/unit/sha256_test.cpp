@@ -52,7 +52,7 @@ TEST_CASE("SHA-256 of the standard's examples, in pieces of any size") {
 
 TEST_CASE("every kernel gets a seed of its own") {
     SeedSource source;
-    source.init(bytes("what the firmware gave"));
+    source.init(bytes("what the firmware gave"), host_vm);
     std::vector<std::vector<std::byte>> seen;
     for (int i = 0; i < 100; i++) {
         const auto seed = copy(source.draw());
@@ -61,15 +61,18 @@ TEST_CASE("every kernel gets a seed of its own") {
         seen.push_back(seed);
     }
     SeedSource same;
-    same.init(bytes("what the firmware gave"));
+    same.init(bytes("what the firmware gave"), host_vm);
     CHECK(copy(same.draw()) == seen[0]);
     SeedSource other;
-    other.init(bytes("what the firmware gavf"));
+    other.init(bytes("what the firmware gavf"), host_vm);
     CHECK(copy(other.draw()) != seen[0]);
+    SeedSource neighbour;
+    neighbour.init(bytes("what the firmware gave"), VmId{1});
+    CHECK(copy(neighbour.draw()) != seen[0]);
 }
 
 TEST_CASE("without entropy there is no seed") {
     SeedSource source;
-    source.init({});
+    source.init({}, host_vm);
     CHECK(source.draw().empty());
 }

@@ -20,7 +20,17 @@
 
 namespace baton::test {
 
-/// A machine whose CPUs are host threads.
+/// A VM whose vCPUs are CPUs of a ThreadMachine, one after another.
+class VmOfThreads {
+  public:
+    virtual ~VmOfThreads() = default;
+    virtual std::span<Vcpu> vcpus() = 0;
+    virtual void run(Vcpu& self) = 0; ///< a CPU's life. Returns soon after `stopping`
+    virtual void fence_lost(std::span<const VcpuId> lost) = 0;
+    [[noreturn]] virtual void abandoned_by(VcpuId boot) = 0;
+};
+
+/// A machine whose CPUs are host threads. Each CPU is of one VM.
 ///
 /// Its clock does not follow the host's: it leaps to the earliest deadline when every CPU sleeps,
 /// so a deadline passes only where nothing else could happen any more, however slow the host is.
@@ -30,28 +40,33 @@ namespace baton::test {
 /// ThreadSanitizer sees what the engine itself does not order.
 class ThreadMachine {
   public:
-    explicit ThreadMachine(u32 cpus) : seats_(std::make_unique<Seat[]>(cpus)), size_{cpus} {}
-    virtual ~ThreadMachine() { stop(); }
+    explicit ThreadMachine(u32 cpus) : seats_(std::make_unique<Seat[]>(cpus)), size_{cpus} {
+        machine_ = this;
+    }
+    ~ThreadMachine() {
+        stop();
+        machine_ = nullptr;
+    }
     ThreadMachine(const ThreadMachine&) = delete;
     ThreadMachine& operator=(const ThreadMachine&) = delete;
 
     // --- hyp/arch.hpp, by arch.cpp -----------------------------------------------------------
 
-    /// The machine that the calling thread is a CPU of; null outside.
+    /// The machine that the calling thread is a CPU of, or has made; else null.
     static ThreadMachine* current() { return machine_; }
     static ThreadMachine& here() { return *machine_; }
 
-    virtual Vcpu& vcpu() = 0; ///< of the calling CPU
-    virtual void fence_lost(std::span<const VcpuId> lost) = 0;
+    /// Of the calling CPU.
+    VmOfThreads& vm() { return *seats_[current_].vm; }
+    Vcpu& vcpu() { return *seats_[current_].vcpu; }
 
-    CpuId self() const { return CpuId{current_}; }
     u64 now() const { return clock_.fetch_add(1, std::memory_order_relaxed) + 1; }
     static u64 frequency() { return 1'000'000'000; }
 
-    void kick_all_others() {
-        for (u32 cpu = 0; cpu < size_; cpu++) {
-            if (cpu != current_) {
-                latch_kick(seats_[cpu]);
+    void kick_others() {
+        for (const Vcpu& other : vm().vcpus()) {
+            if (&other != &vcpu()) {
+                latch_kick(seats_[index(other.cpu)]);
             }
         }
         dawdle_after_kick();
@@ -76,11 +91,6 @@ class ThreadMachine {
         seat.kicked = false;
     }
 
-    [[noreturn]] virtual void abandoned_by(VcpuId boot_cpu) {
-        std::fprintf(stderr, "CPU %u: boot CPU %u never came back\n", current_, index(boot_cpu));
-        std::_Exit(1);
-    }
-
     // --- for the CPUs of a test --------------------------------------------------------------
 
     /// Takes this CPU's kick, if there is one: an interrupt that reaches a running guest.
@@ -102,16 +112,25 @@ class ThreadMachine {
 
     // --- for the test itself -----------------------------------------------------------------
 
-    /// Runs `body` once on each CPU, in a thread of its own. It returns soon after `stopping`.
-    void start(const std::function<void()>& body) {
+    /// Before `start`: its vCPUs' CPUs are no other VM's.
+    void add(VmOfThreads& vm) {
+        for (Vcpu& vcpu : vm.vcpus()) {
+            seats_[index(vcpu.cpu)].vm = &vm;
+            seats_[index(vcpu.cpu)].vcpu = &vcpu;
+        }
+    }
+
+    /// Each CPU begins its life, in a thread of its own; returns when none can go on.
+    void start() {
         running_ = static_cast<int>(size_) + 1; // the test itself counts as well
         for (u32 cpu = 0; cpu < size_; cpu++) {
-            threads_.emplace_back([this, cpu, body] {
+            threads_.emplace_back([this, cpu] {
                 machine_ = this;
                 current_ = cpu;
-                body();
+                vm().run(vcpu());
             });
         }
+        rest();
     }
 
     /// Lets the CPUs run until none can go on: all sleep without a deadline, or are stalled. From
@@ -151,6 +170,9 @@ class ThreadMachine {
     /// them, it finds its condition true and takes no kick which would order anything.
     void dawdle() { dawdling_ = true; }
 
+    /// How often a CPU was kicked; at rest.
+    u32 kicks(CpuId cpu) const { return seats_[index(cpu)].kicks; }
+
     /// How often time had to pass because nothing else could happen.
     u32 leaps() const { return leaps_; }
 
@@ -160,9 +182,12 @@ class ThreadMachine {
 
   private:
     struct alignas(128) Seat {
+        VmOfThreads* vm = nullptr;
+        Vcpu* vcpu = nullptr;
         std::mutex mutex;
         std::condition_variable woken;
         bool kicked = false;
+        u32 kicks = 0;
         bool asleep = false;
         bool stalled = false;
         u64 deadline = arch::never;
@@ -171,6 +196,7 @@ class ThreadMachine {
     void latch_kick(Seat& seat) {
         const std::lock_guard lock{seat.mutex};
         seat.kicked = true;
+        seat.kicks++;
         wake(seat);
     }
 

@@ -21,7 +21,7 @@ class Guest {
     virtual void send_sgi(u32 intid) = 0;
     virtual u32 read(u64 address) = 0;
     virtual void write(u64 address, u32 value) = 0;
-    virtual Gic& gic() = 0;
+    virtual GicModel& gic() = 0;
 };
 
 class OnGic : public Guest {
@@ -32,7 +32,8 @@ class OnGic : public Guest {
         gic_.cpu(0).split_eoi = split_eoi;
         gic_.write(gicd_base, 3);
         for (u32 bank = 0; bank < 3; bank++) {
-            gic_.write((bank == 0 ? Gic::frame(0) + sgi_base : gicd_base) + 0x80 + 4 * bank, ~0U);
+            gic_.write((bank == 0 ? GicModel::frame(0) + sgi_base : gicd_base) + 0x80 + 4 * bank,
+                       ~0U);
         }
     }
     u32 acknowledge() override { return gic_.acknowledge(0); }
@@ -41,10 +42,10 @@ class OnGic : public Guest {
     void send_sgi(u32 intid) override { gic_.send_sgi(0, SgiRequest::to(intid, 0)); }
     u32 read(u64 address) override { return static_cast<u32>(gic_.read(address, 4)); }
     void write(u64 address, u32 value) override { gic_.write(address, value); }
-    Gic& gic() override { return gic_; }
+    GicModel& gic() override { return gic_; }
 
   private:
-    Gic gic_{1, 4};
+    GicModel gic_{1, 4};
 };
 
 class OnBaton : public Guest {
@@ -59,7 +60,7 @@ class OnBaton : public Guest {
     void send_sgi(u32 intid) override { baton_.send_sgi(0, SgiRequest::to(intid, 0)); }
     u32 read(u64 address) override { return static_cast<u32>(baton_.read(0, address)); }
     void write(u64 address, u32 value) override { baton_.write(0, address, value); }
-    Gic& gic() override { return baton_.gic; }
+    GicModel& gic() override { return baton_.gic; }
 
   private:
     Baton baton_;
@@ -69,7 +70,7 @@ class OnBaton : public Guest {
 constexpr std::array<u32, 14> interrupts = {1, 2, 3, 15, 27, 30, 32, 33, 40, 63, 64, 70, 94, 95};
 
 u64 bank_register(u32 reg, u32 intid) {
-    return (intid < 32 ? Gic::frame(0) + sgi_base : gicd_base) + reg + 4 * bank_of(intid);
+    return (intid < 32 ? GicModel::frame(0) + sgi_base : gicd_base) + reg + 4 * bank_of(intid);
 }
 
 class Pair {
@@ -84,8 +85,8 @@ class Pair {
         std::shuffle(priorities.begin(), priorities.end(), random_);
         for (u32 i = 0; i < interrupts.size(); i++) {
             const u32 intid = interrupts[i];
-            const u64 word =
-                (intid < 32 ? Gic::frame(0) + sgi_base : gicd_base) + 0x400 + align_down(intid, 4);
+            const u64 word = (intid < 32 ? GicModel::frame(0) + sgi_base : gicd_base) + 0x400 +
+                             align_down(intid, 4);
             const u32 shift = intid % 4 * 8;
             const u32 old = native_.read(word) & ~(u32{0xff} << shift);
             on_both([&](Guest& guest) { guest.write(word, old | u32{priorities[i]} << shift); });

@@ -2,6 +2,7 @@
 #include "gic_baton.hpp"
 
 #include <doctest/doctest.h>
+#include <map>
 #include <random>
 #include <ranges>
 #include <string>
@@ -47,7 +48,7 @@ void turn_off(Baton& baton, u32 cpu) {
 }
 
 /// The physical priority of an interrupt that is not enabled does not matter.
-Gic::Interrupt without_priority(Gic::Interrupt interrupt) {
+GicModel::Interrupt without_priority(GicModel::Interrupt interrupt) {
     interrupt.priority = interrupt.enabled ? interrupt.priority : 0;
     return interrupt;
 }
@@ -64,13 +65,13 @@ bool is_silent(Baton& baton, u64 bank) {
 /// What of a guest's is left, whatever CPU looks; empty: nothing.
 std::string leftover(Baton& baton, u32 boot) {
     const Baton cold{baton.gic.cpu_count()};
-    Machine::current = &baton.gic;
-    auto& fresh = const_cast<Gic&>(cold.gic);
+    ModelHardware::current = &baton.gic;
+    auto& fresh = const_cast<GicModel&>(cold.gic);
     const auto is_cold = [&](u32 cpu, u32 intid) {
         return without_priority(baton.gic.at(cpu, intid)) == without_priority(fresh.at(cpu, intid));
     };
     for (u32 i = 0; i < baton.gic.cpu_count(); i++) {
-        const Gic::Cpu& cpu = baton.gic.cpu(i);
+        const GicModel::Cpu& cpu = baton.gic.cpu(i);
         for (u32 intid = 0; intid < 32; intid++) {
             if (!is_cold(i, intid)) {
                 return "an SGI or PPI";
@@ -93,7 +94,7 @@ std::string leftover(Baton& baton, u32 boot) {
         if (!is_cold(0, intid)) {
             return "an SPI";
         }
-        if (baton.gic.route(intid) != Gic::affinity(boot)) {
+        if (baton.gic.route(intid) != GicModel::affinity(boot)) {
             return "a route";
         }
     }
@@ -108,19 +109,57 @@ std::string leftover(Baton& baton, u32 boot) {
         }
     }
     for (u32 i = 0; i < baton.gic.cpu_count(); i++) {
-        if (!is_silent(baton, Gic::frame(i) + sgi_base)) {
+        if (!is_silent(baton, GicModel::frame(i) + sgi_base)) {
             return "what the guest sees of SGIs and PPIs";
         }
         for (u32 byte = 0; byte < 32; byte += 4) {
-            if (baton.read(0, Gic::frame(i) + sgi_base + 0x400 + byte) != 0) {
+            if (baton.read(0, GicModel::frame(i) + sgi_base + 0x400 + byte) != 0) {
                 return "a priority of an SGI or PPI";
             }
         }
-        if (baton.read(0, Gic::frame(i) + 0x14) != 6) {
+        if (baton.read(0, GicModel::frame(i) + 0x14) != 6) {
             return "GICR_WAKER";
         }
     }
     return baton.read(0, gicd_base) == 0x50 ? "" : "GICD_CTLR";
+}
+
+/// What a kernel reads in every register that Baton writes, by address. Of the interrupts that are
+/// Baton's, none.
+template <class Read>
+std::map<u64, u64> registers(u32 cpus, Read read) {
+    std::map<u64, u64> values;
+    const auto note = [&](u64 address, u32 size, u64 mask = ~u64{0}) {
+        values[address] = read(address, size) & mask;
+    };
+    const auto banks = [&](u64 frame, u32 first, u32 end, u32 hidden) {
+        for (u32 bank = first; bank < end; bank++) {
+            for (const u32 reg : {0x80U, isenabler, ispendr, isactiver}) {
+                note(frame + reg + 4 * bank, 4, ~hidden);
+            }
+            note(frame + 0xc00 + 8 * bank, 4);
+            note(frame + 0xc04 + 8 * bank, 4, hidden != 0 ? 0x0000'ffff : ~0U);
+            for (u32 byte = 0; byte < 32; byte++) {
+                if ((hidden >> byte & 1) == 0) {
+                    note(frame + 0x400 + 32 * bank + byte, 1);
+                }
+            }
+        }
+    };
+    banks(gicd_base, 1, spi_end / 32, 0);
+    for (u32 cpu = 0; cpu < cpus; cpu++) {
+        // The SGI that kicks is Baton's in hardware, but the guest has one of its own.
+        banks(GicModel::frame(cpu) + sgi_base, 0, 1, 0xff00'0000);
+        note(GicModel::frame(cpu), 4, ~u64{gicr_ctlr::DPG1NS});
+        note(GicModel::frame(cpu) + 0x14, 4);
+        note(GicModel::frame(cpu) + 0x70, 8);
+        note(GicModel::frame(cpu) + 0x78, 8);
+    }
+    for (const u64 offset : {0x80, 0x88, 0x90, 0x100, 0x108}) { // vPEs' table is hidden
+        note(its_base + offset, 8);
+    }
+    note(its_base, 4);
+    return values;
 }
 
 class Life {
@@ -135,10 +174,10 @@ class Life {
         for (u32 i = 0; i < cpus; i++) {
             baton.start_guest(i, below(2) != 0);
             baton.start_lpis(i);
-            baton.write(i, Gic::frame(i) + sgi_base + isenabler, random_());
-            baton.write(i, Gic::frame(i) + 0x14, 0);
+            baton.write(i, GicModel::frame(i) + sgi_base + isenabler, random_());
+            baton.write(i, GicModel::frame(i) + 0x14, 0);
             for (u32 byte = 0; byte < 32; byte += 4) {
-                baton.write(i, Gic::frame(i) + sgi_base + 0x400 + byte, random_());
+                baton.write(i, GicModel::frame(i) + sgi_base + 0x400 + byte, random_());
             }
         }
         for (u32 bank = 1; bank < spi_end / 32; bank++) {
@@ -148,13 +187,13 @@ class Life {
         for (u32 intid = 32; intid < spi_end; intid++) {
             baton.set_priority(0, intid, static_cast<u8>(random_()));
             if (below(2) != 0) {
-                baton.write(0, gicd_base + 0x6000 + 8 * intid, Gic::affinity(below(cpus)), 8);
+                baton.write(0, gicd_base + 0x6000 + 8 * intid, GicModel::affinity(below(cpus)), 8);
             }
         }
         for (u32 n = 0; n < 100; n++) {
             const u32 cpu = below(cpus);
             baton.set_bit(cpu, below(8) == 0 ? isactiver : ispendr, below(spi_end));
-            baton.send_sgi(cpu, SgiRequest::to(below(16), Gic::affinity(below(cpus))));
+            baton.send_sgi(cpu, SgiRequest::to(below(16), GicModel::affinity(below(cpus))));
             baton.gic.configure_lpi(8192 + n, static_cast<u8>(random_()));
             baton.send_lpi(below(cpus), 8192 + below(n + 1));
             const u32 intid = baton.acknowledge(cpu);
@@ -179,7 +218,7 @@ std::string wrong_at_start(Baton& baton) {
         if (baton.acknowledge(i) != spurious) {
             return "an interrupt comes";
         }
-        if (baton.read(i, Gic::frame(i) + sgi_base + isactiver) != 0) {
+        if (baton.read(i, GicModel::frame(i) + sgi_base + isactiver) != 0) {
             return "an interrupt is active";
         }
     }
@@ -207,6 +246,42 @@ TEST_CASE("after a handover the next kernel finds the GIC as after a cold boot")
             CHECK(wrong_at_start(baton) == "");
         }
     }
+}
+
+TEST_CASE("what Baton has written reads as in a cold machine, whose values are its own") {
+    constexpr u32 cpus = 2;
+    GicModel bare{cpus, 4};
+    bare.take_odd_reset_values();
+    const auto cold = registers(cpus, [&](u64 address, u32 size) {
+        const u64 word = bare.read(size == 1 ? address & ~u64{3} : address, size);
+        return size == 1 ? word >> address % 4 * 8 & 0xff : word;
+    });
+    Life life{7};
+    Baton baton{cpus, 4, true, true, true};
+    for (u32 kernel = 0; kernel < 3; kernel++) {
+        const auto seen =
+            registers(cpus, [&](u64 address, u32 size) { return baton.read(0, address, size); });
+        for (const auto& [address, value] : cold) {
+            CAPTURE(kernel);
+            CAPTURE(address);
+            CHECK(seen.at(address) == value);
+        }
+        life.live(baton);
+        take_down(baton, 0);
+        for (u32 i = 0; i < cpus; i++) {
+            baton.vgic->turn_on(baton.cpu(i));
+        }
+    }
+    // So does what it gives back.
+    for (u32 i = 0; i < cpus; i++) {
+        baton.vgic->give_back_cpu(baton.cpu(i));
+    }
+    baton.physical->give_back_distributor();
+    const auto left = registers(cpus, [&](u64 address, u32 size) {
+        const u64 word = baton.gic.read(size == 1 ? address & ~u64{3} : address, size);
+        return size == 1 ? word >> address % 4 * 8 & 0xff : word;
+    });
+    CHECK(left == cold);
 }
 
 TEST_CASE("each part of a handover is needed") {
@@ -258,7 +333,7 @@ TEST_CASE("an SGI storm during the walk does not reach the new kernel") {
     Baton baton{3};
     for (u32 i = 0; i < 3; i++) {
         baton.start_guest(i);
-        baton.write(i, Gic::frame(i) + sgi_base + isenabler, sgi_bits);
+        baton.write(i, GicModel::frame(i) + sgi_base + isenabler, sgi_bits);
     }
     baton.vgic->drain(baton.cpu(0));
     baton.vgic->send_sgis(baton.cpu(2), SgiRegister::sgi1r, SgiRequest::to_all_others(5));
@@ -272,7 +347,7 @@ TEST_CASE("an SGI storm during the walk does not reach the new kernel") {
         CHECK(baton.vgic->take_down(baton.cpu(i)));
         baton.vgic->turn_on(baton.cpu(i));
         baton.start_guest(i);
-        baton.write(i, Gic::frame(i) + sgi_base + isenabler, sgi_bits);
+        baton.write(i, GicModel::frame(i) + sgi_base + isenabler, sgi_bits);
     }
     for (u32 i = 0; i < 3; i++) {
         CHECK(baton.acknowledge(i) == spurious);
@@ -331,7 +406,7 @@ void enter_next_kernel(Baton& baton) {
 }
 /// Those that wait for CPU 1, as CPU 0 sees them.
 u32 waiting_sgis(Baton& baton) {
-    return static_cast<u32>(baton.read(0, Gic::frame(1) + sgi_base + ispendr));
+    return static_cast<u32>(baton.read(0, GicModel::frame(1) + sgi_base + ispendr));
 }
 
 TEST_CASE("SGIs sent to a CPU that is off do not outlive the kernel that sent them") {
@@ -353,7 +428,7 @@ TEST_CASE("SGIs written into the Redistributor of a CPU that is off are forgotte
     CHECK(baton.vgic->take_down(baton.cpu(1)));
     for (u32 kernel = 0; kernel < 3; kernel++) {
         baton.start_guest(0);
-        baton.write(0, Gic::frame(1) + sgi_base + ispendr, bit_of(3));
+        baton.write(0, GicModel::frame(1) + sgi_base + ispendr, bit_of(3));
         CHECK(waiting_sgis(baton) == bit_of(3));
         baton.vgic->drain(baton.cpu(0));
         enter_next_kernel(baton);
@@ -389,8 +464,8 @@ TEST_CASE("interrupts lose their state only when their disabling has taken effec
     Baton baton{2};
     for (u32 i = 0; i < 2; i++) {
         baton.start_guest(i);
-        baton.write(i, Gic::frame(i) + sgi_base + isenabler, ~0U);
-        baton.write(i, Gic::frame(i) + sgi_base + ispendr, ~0U);
+        baton.write(i, GicModel::frame(i) + sgi_base + isenabler, ~0U);
+        baton.write(i, GicModel::frame(i) + sgi_base + ispendr, ~0U);
     }
     for (u32 intid = 32; intid < spi_end; intid++) {
         baton.set_bit(0, isenabler, intid);
@@ -411,7 +486,7 @@ TEST_CASE("no SPI is routed to a CPU that is dying or lost") {
     u32 boot = 0, lost = 3;
     for (u32 life = 0; life < 3; life++) {
         for (u32 intid = 32; intid < spi_end; intid++) {
-            const u64 route = intid % 5 == 4 ? to_any : Gic::affinity(intid % 5);
+            const u64 route = intid % 5 == 4 ? to_any : GicModel::affinity(intid % 5);
             baton.write(0, gicd_base + 0x6000 + 8 * intid, route, 8);
         }
         for (u32 i = 0; i < 4; i++) {
@@ -423,7 +498,7 @@ TEST_CASE("no SPI is routed to a CPU that is dying or lost") {
         CHECK(baton.vgic->gather(baton.cpu(boot)));
         for (u32 intid = 32; intid < spi_end; intid++) {
             CAPTURE(intid);
-            CHECK(baton.gic.route(intid) == Gic::affinity(boot));
+            CHECK(baton.gic.route(intid) == GicModel::affinity(boot));
         }
         CHECK((baton.gic.cpu(lost).gicr_ctlr & gicr_ctlr::DPG1NS) != 0);
         lost = boot; // the next life has another boot CPU, and loses the CPU that SPIs went to
@@ -437,8 +512,8 @@ TEST_CASE("GICR_WAKER is written to wake its CPU, once, and by no guest") {
     baton.start_guest(0);
     baton.start_guest(1);
     for (const u32 waker : {0U, 2U, 0U}) {
-        baton.write(0, Gic::frame(0) + 0x14, waker);
-        CHECK(baton.read(0, Gic::frame(0) + 0x14) == (waker != 0 ? 6 : 0));
+        baton.write(0, GicModel::frame(0) + 0x14, waker);
+        CHECK(baton.read(0, GicModel::frame(0) + 0x14) == (waker != 0 ? 6 : 0));
     }
     take_down(baton, 1);
     CHECK(baton.gic.waker_writes == 2);
@@ -446,22 +521,22 @@ TEST_CASE("GICR_WAKER is written to wake its CPU, once, and by no guest") {
 }
 
 TEST_CASE("GICR_WAKER is left alone where it is the firmware's") {
-    Gic gic{1, 4};
-    Machine::current = &gic;
+    GicModel gic{1, 4};
+    ModelHardware::current = &gic;
     gic.is_waker_secure = true;
     std::atomic<u32> control{0};
-    Redistributor<Machine> redistributor;
+    Redistributor<ModelHardware> redistributor;
     redistributor.attach({gicr_base}, bit_of(kick_sgi), 0xf8, control);
     CHECK(redistributor.bring_up(bit_of(kick_sgi)));
     CHECK(gic.waker_writes == 0);
 }
 
 TEST_CASE("a Redistributor that never wakes is an error, not a wait without end") {
-    Gic gic{1, 4};
-    Machine::current = &gic;
+    GicModel gic{1, 4};
+    ModelHardware::current = &gic;
     gic.is_asleep_for_good = true;
     std::atomic<u32> control{0};
-    Redistributor<Machine> redistributor;
+    Redistributor<ModelHardware> redistributor;
     redistributor.attach({gicr_base}, bit_of(kick_sgi), 0xf8, control);
     CHECK(redistributor.bring_up(bit_of(kick_sgi)) == std::unexpected(Error::timed_out));
     CHECK(gic.waker_writes == 1);

@@ -249,7 +249,7 @@ TEST_CASE("Baton's own interrupts are told apart and are not the guest's") {
     CHECK_FALSE(baton->vgic->handle_interrupts(baton->cpu(0)).kick);
     CHECK(baton->acknowledge(0) == spurious);
 
-    const u64 frame = Gic::frame(0) + sgi_base;
+    const u64 frame = GicModel::frame(0) + sgi_base;
     CHECK(baton->read(0, frame + isenabler) == 0);
     baton->write(0, frame + icenabler, ~0U);
     baton->write(0, frame + 0x418, 0xffff'ffff); // priorities of PPIs 24 to 27

@@ -22,7 +22,7 @@ std::unique_ptr<Baton> started(u32 cpus = 1, u32 list_registers = 4, bool split_
         baton->start_guest(i, split_eoi);
         baton->start_lpis(i);
     }
-    Machine::refused = 0;
+    ModelHardware::refused = 0;
     return baton;
 }
 
@@ -42,8 +42,8 @@ TEST_CASE("a guest with an ITS sees LPIs, of 16 bits, and no virtual ones") {
     const auto baton = started(2);
     CHECK((baton->read(0, gicd_base + 4) & 0x2'0000) != 0);
     CHECK((baton->read(0, gicd_base + 4) >> 19 & 0x1f) == 15);
-    CHECK((baton->read(0, Gic::frame(0) + 8) & 3) == 1); // PLPIS
-    CHECK(baton->read(0, Gic::frame(0)) == 3);           // CES, EnableLPIs
+    CHECK((baton->read(0, GicModel::frame(0) + 8) & 3) == 1); // PLPIS
+    CHECK(baton->read(0, GicModel::frame(0)) == 3);           // CES, EnableLPIs
     CHECK(baton->read(0, its_base + 8, 8) == 0x0000'001f'000e'fff1);
     CHECK(baton->read(0, its_base + 0xffe8) == 0x3b);
     CHECK(baton->read(0, baser + 16, 8) == 0); // vPEs
@@ -102,7 +102,7 @@ TEST_CASE("LPIs beside SPIs and SGIs: each comes, whatever makes room for what")
     for (const bool split : {false, true}) {
         const auto baton = started(1, 2, split);
         baton->write(0, gicd_base + isenabler + 4, ~0U);
-        baton->write(0, Gic::frame(0) + sgi_base + isenabler, 0xffff);
+        baton->write(0, GicModel::frame(0) + sgi_base + isenabler, 0xffff);
         std::set<u32> expected;
         for (u32 i = 0; i < 10; i++) {
             baton->set_priority(0, 32 + i, static_cast<u8>(16 * (i * 3 % 10)));
@@ -138,22 +138,58 @@ TEST_CASE("LPIs wait while GICD_CTLR does not forward Group 1") {
 
 TEST_CASE("a kernel that another one's kexec started finds LPIs and ITS off, on every CPU") {
     const auto baton = started(3);
-    baton->vgic->turn_off(baton->cpu(2));
     for (u32 i = 0; i < 20; i++) {
         baton->send_lpi(i % 2, 8192 + i);
     }
+    baton->vgic->turn_off(baton->cpu(2));
+    baton->vgic->turn_off(baton->cpu(1));
     baton->write(0, gicd_base, 0);
     for (u32 i = 0; i < 3; i++) {
-        CHECK((baton->read(0, Gic::frame(i)) & 1) == 0);
-        CHECK(baton->gic.cpu(i).propbaser == 0);
+        CHECK((baton->read(0, GicModel::frame(i)) & 1) == 0);
     }
-    CHECK(baton->gic.its.is_cold());
+    CHECK_FALSE(baton->gic.its.is_on());
     CHECK(baton->gic.its.hasty_writes == 0);
     for (u32 i = 0; i < 2; i++) {
+        if (i != 0) {
+            baton->vgic->turn_on(baton->cpu(i));
+        }
         baton->start_guest(i);
         baton->start_lpis(i);
         CHECK(baton->acknowledge(i) == spurious);
     }
+}
+
+TEST_CASE("LPIs in use outlive a Distributor that is turned off and on while two CPUs run") {
+    const auto baton = started(2);
+    baton->send_lpi(0, 8192);
+    baton->write(0, gicd_base, 0);
+    baton->send_lpi(1, 8193);
+    CHECK(baton->acknowledge(0) == spurious);
+    CHECK(baton->gic.its.is_on());
+    baton->write(0, gicd_base, 3);
+    CHECK(taken(*baton, 0) == std::vector<u32>{8192});
+    CHECK(taken(*baton, 1) == std::vector<u32>{8193});
+}
+
+TEST_CASE("what is programmed and not yet on outlives a Distributor that is turned off and on") {
+    const auto baton = std::make_unique<Baton>(1, 4, true, true);
+    baton->gic.configure_lpi(8192, 0xa0);
+    baton->write(0, cbaser, gits_valid | its_tables, 8);
+    baton->write(0, baser, gits_valid | its_tables + 0x1'0000, 8);
+    baton->write(0, cbaser + 8, 64, 8);
+    baton->write(0, GicModel::frame(0) + propbaser, lpi_config | 15, 8);
+    baton->write(0, GicModel::frame(0) + pendbaser, lpi_pending, 8);
+    baton->write(0, gicd_base, 2);
+    baton->write(0, gicd_base, 0);
+    baton->start_guest(0);
+    CHECK(baton->read(0, cbaser, 8) == (gits_valid | its_tables));
+    CHECK((baton->read(0, baser, 8) & gits_valid) != 0);
+    CHECK(baton->read(0, cbaser + 8, 8) == 64);
+    CHECK(baton->read(0, GicModel::frame(0) + propbaser, 8) == (lpi_config | 15));
+    baton->write(0, its_base, 1);
+    baton->write(0, GicModel::frame(0), 1);
+    baton->send_lpi(0, 8192);
+    CHECK(taken(*baton) == std::vector<u32>{8192});
 }
 
 TEST_CASE("LPIs that the guest turns off do not come any more") {
@@ -161,8 +197,8 @@ TEST_CASE("LPIs that the guest turns off do not come any more") {
     for (u32 i = 0; i < 10; i++) {
         baton->send_lpi(0, 8192 + i);
     }
-    baton->write(0, Gic::frame(0), 0);
-    CHECK(baton->read(0, Gic::frame(0)) == 2);
+    baton->write(0, GicModel::frame(0), 0);
+    CHECK(baton->read(0, GicModel::frame(0)) == 2);
     CHECK(baton->acknowledge(0) == spurious);
 }
 
@@ -197,10 +233,10 @@ TEST_CASE("the ITS's queue and tables lie in the guest's memory, or nowhere") {
         for (const u64 reg : {cbaser, baser, baser + 8}) {
             CAPTURE(reg);
             const u64 two_pages = bad | 1;
-            Machine::refused = 0;
+            ModelHardware::refused = 0;
             baton->write(0, reg, gits_valid | two_pages, 8);
             CHECK((baton->read(0, reg, 8) & gits_valid) == 0);
-            CHECK(Machine::refused == 1);
+            CHECK(ModelHardware::refused == 1);
             baton->write(0, reg, two_pages);
             baton->write(0, reg + 4, gits_valid >> 32);
             CHECK((baton->read(0, reg, 8) & gits_valid) == 0);
@@ -227,7 +263,7 @@ TEST_CASE("a table is as large as the hardware makes it") {
 
 TEST_CASE("LPIs are not enabled on tables outside the guest's memory") {
     const auto baton = started();
-    const u64 frame = Gic::frame(0);
+    const u64 frame = GicModel::frame(0);
     baton->write(0, frame + propbaser, baton_memory | 15, 8);
     CHECK(baton->gic.cpu(0).propbaser == (lpi_config | 15)); // not while they are on
     baton->write(0, frame, 0);
@@ -236,7 +272,7 @@ TEST_CASE("LPIs are not enabled on tables outside the guest's memory") {
         baton->write(0, frame + pendbaser, bad & ~u64{0xffff}, 8);
         CHECK(baton->gic.cpu(0).propbaser == (lpi_config | 15));
     }
-    CHECK(Machine::refused == 3); // the last page holds a pending table, rounded down
+    CHECK(ModelHardware::refused == 3); // the last page holds a pending table, rounded down
     baton->write(0, frame + propbaser, lpi_config | 31, 8);
     CHECK((baton->read(0, frame + propbaser) & 31) == 15);
     baton->gic.cpu(0).propbaser = baton_memory | 15; // as if the hardware had its own idea
@@ -278,10 +314,10 @@ TEST_CASE("LPIs that cannot be turned off are told of, and their tables are know
     for (u32 i = 0; i < 2; i++) {
         CHECK(baton->vgic->take_down(baton->cpu(i)) == (i == 1));
         baton->vgic->turn_on(baton->cpu(i));
-        CHECK((baton->read(i, Gic::frame(i) + 8) & 1) == 0);
-        baton->write(i, Gic::frame(i) + propbaser, lpi_config | 15, 8);
-        baton->write(i, Gic::frame(i), 1);
-        CHECK(baton->read(i, Gic::frame(i)) == 0);
+        CHECK((baton->read(i, GicModel::frame(i) + 8) & 1) == 0);
+        baton->write(i, GicModel::frame(i) + propbaser, lpi_config | 15, 8);
+        baton->write(i, GicModel::frame(i), 1);
+        CHECK(baton->read(i, GicModel::frame(i)) == 0);
     }
     CHECK_FALSE(baton->gic.has_lpis(1));
     CHECK((baton->read(0, gicd_base + 4) & 0x2'0000) == 0);
@@ -291,13 +327,13 @@ TEST_CASE("LPIs that cannot be turned off are told of, and their tables are know
 
 TEST_CASE("LPIs that were on when Baton began are turned off, or Baton does not begin") {
     for (const bool sticky : {false, true}) {
-        Gic gic{1, 4};
-        Machine::current = &gic;
+        GicModel gic{1, 4};
+        ModelHardware::current = &gic;
         gic.cpu(0).gicr_ctlr = 1;
         gic.cpu(0).propbaser = baton_memory | 15;
         gic.cpu(0).are_lpis_sticky = sticky;
         std::atomic<u32> control{0};
-        Redistributor<Machine> redistributor;
+        Redistributor<ModelHardware> redistributor;
         redistributor.attach({gicr_base}, bit_of(kick_sgi), 0xf8, control, 16);
         const auto done = redistributor.bring_up(bit_of(kick_sgi));
         CHECK(done == (sticky ? std::unexpected(Error::unsupported) : Result<>{}));

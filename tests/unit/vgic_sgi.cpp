@@ -12,7 +12,7 @@ std::unique_ptr<Baton> started(u32 cpus, u32 list_registers = 4, bool split_eoi 
     auto baton = std::make_unique<Baton>(cpus, list_registers);
     for (u32 i = 0; i < cpus; i++) {
         baton->start_guest(i, split_eoi);
-        baton->write(i, Gic::frame(i) + sgi_base + isenabler, sgi_bits);
+        baton->write(i, GicModel::frame(i) + sgi_base + isenabler, sgi_bits);
     }
     return baton;
 }
@@ -33,7 +33,7 @@ TEST_CASE("an SGI reaches the CPUs of its target list and no others") {
 
 TEST_CASE("a CPU may send an SGI to itself, without a kick") {
     const auto baton = started(2);
-    baton->send_sgi(1, SgiRequest::to(4, Gic::affinity(1)));
+    baton->send_sgi(1, SgiRequest::to(4, GicModel::affinity(1)));
     CHECK(baton->gic.sgis_sent == 0);
     CHECK(baton->acknowledge(1) == 4);
     CHECK(baton->acknowledge(0) == spurious);
@@ -84,7 +84,7 @@ TEST_CASE("all sixteen SGIs go through few list registers, by priority") {
         for (u32 sgi = 0; sgi < 16; sgi++) {
             baton->send_sgi(1, SgiRequest::to(sgi, 0));
         }
-        CHECK(baton->read(0, Gic::frame(0) + sgi_base + ispendr) == sgi_bits);
+        CHECK(baton->read(0, GicModel::frame(0) + sgi_base + ispendr) == sgi_bits);
         for (u32 sgi = 16; sgi-- > 0;) {
             CHECK(baton->acknowledge(0) == sgi);
             baton->end(0, sgi);
@@ -120,13 +120,13 @@ TEST_CASE("an SGI waits for its enable") {
     CHECK(baton->get_bit(0, ispendr, 6));
     baton->set_bit(1, isenabler, 5);
     // Another CPU may enable it, as all Redistributors are in reach.
-    baton->write(1, Gic::frame(0) + sgi_base + isenabler, bit_of(6));
+    baton->write(1, GicModel::frame(0) + sgi_base + isenabler, bit_of(6));
     CHECK(baton->acknowledge(0) == 6);
 }
 
 TEST_CASE("SGIs can be set and cleared pending by register, also another CPU's") {
     const auto baton = started(2);
-    baton->write(1, Gic::frame(0) + sgi_base + ispendr, bit_of(8));
+    baton->write(1, GicModel::frame(0) + sgi_base + ispendr, bit_of(8));
     CHECK(baton->acknowledge(0) == 8);
     baton->end(0, 8);
     baton->set_bit(0, icenabler, 8);
@@ -151,7 +151,7 @@ TEST_CASE("SGIs can be set and cleared pending by register, also another CPU's")
 
 TEST_CASE("the three SGI registers reach the groups that they should") {
     const auto baton = started(1);
-    baton->write(0, Gic::frame(0) + sgi_base + 0x80, ~bit_of(2)); // SGI 2 in Group 0
+    baton->write(0, GicModel::frame(0) + sgi_base + 0x80, ~bit_of(2)); // SGI 2 in Group 0
     const auto arrives = [&](u32 sgi, SgiRegister reg) {
         baton->send_sgi(0, SgiRequest::to(sgi, 0), reg);
         const u32 intid = baton->acknowledge(0);

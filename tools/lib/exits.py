@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import plugin
-from boot_images import MIB, RAM_START
 from build import HYPERVISOR, baton_image
 from console import Console, Shell
 from errors import Stop
@@ -18,8 +17,7 @@ SERIES = "6.12"
 CPUS = 4
 SECONDS = 10
 VECTORS = "exception_vectors"
-# Where QEMU puts Baton, which runs where it was put.
-LOADED_AT = RAM_START + 2 * MIB
+RUNS_AT = r"baton: Baton runs at 0x([0-9a-f]+),"
 # What is done: the command that begins it on all CPUs.
 WORK = {
     "idle": "true",
@@ -39,22 +37,28 @@ class Exits:
     per_million: float
 
 
-def vectors(baton: Path) -> int:
+def vectors(baton: Path, runs_at: int) -> int:
     elf = baton.with_suffix(".elf")
     done = subprocess.run(["llvm-nm-19", str(elf)], capture_output=True, text=True)
     found = [line.split()[0] for line in done.stdout.splitlines() if line.endswith(f" {VECTORS}")]
     if len(found) != 1:
         raise Stop(f"{elf} has no symbol {VECTORS}.")
-    return LOADED_AT + int(found[0], 16)
+    return runs_at + int(found[0], 16)
 
 
 def measure(folder: Path) -> list[Exits]:
     baton = baton_image("release", HYPERVISOR)
     counts = folder / "exits.counts"
     disk = make_disk(folder / "exits.img")
-    extra = devices("pci", disk) + plugin.options(counts, "exits", vectors=hex(vectors(baton)))
-    machine = Machine([linux(SERIES)], baton, cpus=CPUS, reset_ends=True, extra=extra)
-    with Console(machine, folder / "exits.log") as console:
+
+    def machine(*options: str) -> Machine:
+        return Machine([linux(SERIES)], baton, cpus=CPUS, reset_ends=True, extra=[*devices("pci", disk), *options])
+
+    # Baton chooses its place by the machine, so another boot of the same one tells.
+    with Console(machine(), folder / "exits-place.log") as console:
+        runs_at = int(console.expect(RUNS_AT, 60)[1], 16)
+    counting = plugin.options(counts, "exits", vectors=hex(vectors(baton, runs_at)))
+    with Console(machine(*counting), folder / "exits.log") as console:
         shell = wait_linux(console, SERIES, CPUS)
         found = [window(shell, counts, work, command) for work, command in WORK.items()]
         power_off(console, shell)

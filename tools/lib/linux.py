@@ -74,12 +74,15 @@ def check_disk(path: Path) -> None:
     expect(again.returncode == 0, f"e2fsck finds the disk damaged: {again.stdout[-300:]}")
 
 
-def devices(bus: str, disk: Path) -> list[str]:
-    """A disk and a network card on the bus, "pci" or "mmio". The network is QEMU's own, cut off from any other."""
+def devices(bus: str, disk: Path, owner: str = "") -> list[str]:
+    """
+    A disk and a network card on the bus, "pci" or "mmio". The network is QEMU's own, cut off from any other. owner: the VM
+    that gets them, where there are several.
+    """
     suffix = {"pci": "pci", "mmio": "device"}[bus]
     rom = ",romfile=" if bus == "pci" else ""
-    return ["-drive", f"file={disk},if=none,format=raw,id=disk", "-device", f"virtio-blk-{suffix},drive=disk",
-            "-netdev", "user,id=net,restrict=on", "-device", f"virtio-net-{suffix},netdev=net{rom}"]
+    return ["-drive", f"file={disk},if=none,format=raw,id=disk{owner}", "-device", f"virtio-blk-{suffix},drive=disk{owner}",
+            "-netdev", f"user,id=net{owner},restrict=on", "-device", f"virtio-net-{suffix},netdev=net{owner}{rom}"]
 
 
 def check_cpus(shell: Shell, cpus: int) -> None:

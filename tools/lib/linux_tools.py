@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Builds what a Linux guest uses of Baton: the module baton.ko for each of Debian's kernels, and batonctl."""
+"""Builds what a Linux guest uses of Baton: the modules for each of Debian's kernels, and batonctl."""
 
 import shutil
 from pathlib import Path
@@ -10,6 +10,7 @@ from paths import BUILD, CACHE, ROOT
 
 SOURCES = ROOT / "guest-api"
 BATONCTL = "guest-api/batonctl/batonctl"
+MODULES = ("baton", "baton_shared")
 MODULE_IN_INITRD = "lib/modules/baton.ko"
 
 
@@ -23,17 +24,18 @@ def batonctl() -> Path:
     return build.build("release", targets=(BATONCTL,)) / BATONCTL
 
 
-def module(series: str) -> Path:
-    """baton.ko without its debug information, up to date."""
+def module(series: str, name: str = "baton") -> Path:
+    """A module without its debug information, up to date: "baton", or "baton_shared", which needs uio.ko."""
     folder = BUILD / "linux" / series
-    stripped = folder / "baton.ko"
+    stripped = [folder / f"{one}.ko" for one in MODULES]
     with build.locked("linux"):
-        if refresh(folder):
-            stripped.unlink(missing_ok=True)
-        if not stripped.exists():
+        if refresh(folder) or not all(file.exists() for file in stripped):
+            for file in stripped:
+                file.unlink(missing_ok=True)
             make(series, folder, None)
-            build.call(["llvm-strip-19", "--strip-debug", "-o", str(stripped), str(folder / "linux" / "baton.ko")], None)
-    return stripped
+            for file in stripped:
+                build.call(["llvm-strip-19", "--strip-debug", "-o", str(file), str(folder / "linux" / file.name)], None)
+    return folder / f"{name}.ko"
 
 
 def refresh(folder: Path) -> bool:

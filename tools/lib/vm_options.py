@@ -15,7 +15,8 @@ SHARED_KEYS = ("size", "vms")
 LISTS = ("device",)
 
 VM_HELP = ("a further VM, NAME=cpus:2-3,memory:256M,kernel:FILE and, as wanted, initrd:FILE, append:STRING, next-kernel:FILE, "
-           "next-initrd:FILE, next-append:STRING, device:PATH of a node in the device tree (again for each), slot:SIZE, "
+           "next-initrd:FILE, next-append:STRING, device:PATH of a node in the device tree (again for each; the eight "
+           "transports of virtio-mmio in a page of registers come together), slot:SIZE, "
            "on-reset:restart or stop. A comma inside a value is written twice: cpus:2-3,,6. Once for each VM; what none "
            "names is the host VM's")
 SHARED_HELP = "memory that two VMs share: NAME=size:1M,vms:host+a"

@@ -17,6 +17,9 @@ ON_RESET = ("restart", "stop")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,30}")
 # Baton's own lines begin with its name, and a node of that name is there already.
 TAKEN_NAMES = (HOST, "baton", "module")
+# QEMU's `virt` has eight of them in a page.
+TRANSPORT = re.compile(r"/virtio_mmio@([0-9a-f]+)")
+TRANSPORT_SIZE, PAGE = 0x200, 0x1000
 CPU_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
@@ -131,12 +134,23 @@ def vm_node(vm: VmSpec, modules: list[Module]) -> str:
              f"cpus = <{len(cpu_numbers(vm.cpus))}>;", f"memory = {kib(vm.memory)};", "vpl011;",
              f"baton,cpus = {quoted(vm.cpus)};"]
     if vm.devices:
-        lines.append(f"baton,devices = {', '.join(map(quoted, vm.devices))};")
+        lines.append(f"baton,devices = {', '.join(map(quoted, whole_pages(vm.devices)))};")
     if vm.slot:
         lines.append(f"baton,slot = {kib(vm.slot)};")
     if vm.on_reset:
         lines.append(f"baton,on-reset = {quoted(vm.on_reset)};")
     return in_chosen(vm.name, lines + [module_node(module) for module in modules]) + raw_node(vm)
+
+
+def whole_pages(devices: list[str]) -> list[str]:
+    """A VM is given pages: a transport of virtio-mmio brings those along that share its page."""
+    paths: dict[str, None] = {}
+    for path in devices:
+        transport = TRANSPORT.fullmatch(path)
+        page = int(transport[1], 16) // PAGE * PAGE if transport else 0
+        together = [f"/virtio_mmio@{at:x}" for at in range(page, page + PAGE, TRANSPORT_SIZE)] if transport else [path]
+        paths |= dict.fromkeys(together)
+    return list(paths)
 
 
 def shared_node(region: SharedMemory) -> str:

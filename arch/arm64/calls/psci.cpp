@@ -168,7 +168,7 @@ CallStatus psci_call(Vm& vm, const GuestCall& call) {
     case MIGRATE_INFO_TYPE:
         return no_trusted_os;
     case SYSTEM_OFF:
-        arch::power_off();
+        vm.power_off();
     case SYSTEM_RESET:
         vm.restart();
     case PSCI_FEATURES:

@@ -2,8 +2,6 @@
 #include "arch/arm64/dsu/clusters.hpp"
 
 #include "arch/arm64/dsu/stop.hpp"
-#include "arch/arm64/gic/gicd.hpp"
-#include "arch/arm64/gic/interrupt_registers.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "hyp/log/log.hpp"
 
@@ -30,12 +28,7 @@ void stop(dsu::Unit& unit) {
 
 /// As if the guest had set it pending. The line is modelled as an edge: it rises once for all
 /// overflows that are flagged at a time.
-void raise(u32 spi) {
-    Hypervisor& baton = hypervisor();
-    const PhysAddr distributor = baton.platform.gic.distributor.begin;
-    const u64 offset = static_cast<u64>(gic::InterruptRegister::ISPENDR) + u64{spi} / 32 * 4;
-    (void)baton.vgic.mmio_write(this_cpu().vgic, to_guest(distributor + offset), 4, 1U << spi % 32);
-}
+void raise(u32 spi) { this_cpu().vm->vgic.pend(spi); }
 
 /// The guest's access, and what comes of it.
 template <class Use>
@@ -44,14 +37,6 @@ void access(dsu::Unit& unit, Use use) {
     if (unit.model && unit.model->take_rise()) {
         raise(unit.model->interrupt);
     }
-}
-
-/// The highest number of an SPI, and one more.
-u32 spi_end(const Platform& platform) {
-    constexpr u64 special = 1020;
-    const PhysAddr typer = platform.gic.distributor.begin + static_cast<u64>(gic::Gicd32::TYPER);
-    const auto value = hypervisor().vgic.mmio_read(this_cpu().vgic, to_guest(typer), 4);
-    return static_cast<u32>(std::min(((value.value_or(0) & 0x1f) + 1) * 32, special));
 }
 
 } // namespace
@@ -64,7 +49,10 @@ void Clusters::plan(const Platform& platform, bool wants_model) {
     const auto has_phandle = [](const CpuInfo& cpu) { return cpu.phandle.has_value(); };
     if (count_ != 0) {
         log::line("warning: baton.dsu=model ignored: the machine has DSUs");
-    } else if (!platform.gic.phandle || !std::ranges::all_of(platform.cpus, has_phandle)) {
+    } else if (hypervisor().division.vms().size() > 1) {
+        log::line("warning: baton.dsu=model ignored: it is for a machine with one VM");
+    } else if (!platform.interrupt_controller.phandle ||
+               !std::ranges::all_of(platform.cpus, has_phandle)) {
         log::line("warning: baton.dsu=model ignored: a node of a CPU or the GIC has no phandle");
     } else {
         models_ = true;
@@ -90,20 +78,37 @@ u32 Clusters::number_of(const Platform& platform, CpuId cpu) const {
 
 ClusterSeat Clusters::seat(const Platform& platform, CpuId cpu) const {
     const u32 number = number_of(platform, cpu);
-    return {.unit = number < count_ ? &units_[number] : nullptr};
+    const bool has_unit = number < count_ && has_one_owner(platform, number);
+    return {.unit = has_unit ? &units_[number] : nullptr};
+}
+
+bool Clusters::has_one_owner(const Platform& platform, u32 number) const {
+    const Division& division = hypervisor().division;
+    std::optional<VmId> owner;
+    for (u32 i = 0; i < platform.cpus.size(); i++) {
+        const CpuId cpu{i};
+        if (number_of(platform, cpu) != number) {
+            continue;
+        }
+        if (owner && *owner != division.owner(cpu)) {
+            return false;
+        }
+        owner = division.owner(cpu);
+    }
+    return true;
 }
 
 /// Their interrupts are the last SPIs of the GIC, which no device of QEMU's `virt` has.
-std::span<const DsuNode> Clusters::describe(const Platform& platform) {
+std::span<const CounterUnit> Clusters::describe(const Platform& platform) {
     if (!models_) {
         return {};
     }
-    const u32 end = spi_end(platform);
+    const u32 end = hypervisor().gic.distributor().spi_end();
     for (u32 number = 0; number < count_; number++) {
-        DsuNode node{.interrupt_parent = *platform.gic.phandle,
-                     .interrupt_cells = platform.gic.interrupt_cells,
-                     .interrupt = end - 1 - number,
-                     .cpus = {}};
+        CounterUnit node{.interrupt_parent = *platform.interrupt_controller.phandle,
+                         .interrupt_cells = platform.interrupt_controller.cells,
+                         .interrupt = end - 1 - number,
+                         .cpus = {}};
         const usize last = std::min<usize>((number + 1) * cpus_per_model, platform.cpus.size());
         for (usize cpu = number * cpus_per_model; cpu < last; cpu++) {
             (void)node.cpus.push(*platform.cpus[cpu].phandle); // it has room for as many
@@ -135,9 +140,9 @@ void Clusters::look_after() const {
     unit.share.look_after([&unit] { stop(unit); });
 }
 
-void Clusters::take_away() const {
+void Clusters::take_away(const Vm& vm) const {
     for (dsu::Unit& unit : units_) {
-        if (unit.share.take_away() && !has_survivor(unit)) {
+        if (unit.vm == &vm && unit.share.take_away() && !has_survivor(unit)) {
             log::line("warning: all CPUs of cluster {} are lost: its counters may still count",
                       &unit - units_.data());
         }

@@ -2,11 +2,15 @@
 #pragma once
 
 #include "arch/arm64/dsu/unit.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/guest_dtb.hpp"
-#include "hyp/platform/platform.hpp"
 
 #include <optional>
 #include <span>
+
+namespace baton {
+class Vm;
+}
 
 namespace baton::arm64 {
 
@@ -25,9 +29,10 @@ class Clusters {
     u64 memory_size() const { return count_ * sizeof(dsu::Unit); }
     /// @param memory of memory_size
     void lay_out(PhysRange memory);
+    /// Of a cluster whose cores are of several VMs nobody gets the counters.
     ClusterSeat seat(const Platform& platform, CpuId cpu) const;
     /// What the guest's DTB tells of models. The GIC is up.
-    std::span<const DsuNode> describe(const Platform& platform);
+    std::span<const CounterUnit> describe(const Platform& platform);
 
     bool empty() const { return units_.empty(); }
 
@@ -40,18 +45,19 @@ class Clusters {
     std::optional<u64> read(SysregEncoding encoding) const;
     bool write(SysregEncoding encoding, u64 value) const;
 
-    /// The boot CPU of a handover, when all others have drained or are lost.
-    void take_away() const;
+    /// The boot CPU of a handover of the VM, when all others have drained or are lost.
+    void take_away(const Vm& vm) const;
 
   private:
     u32 number_of(const Platform& platform, CpuId cpu) const;
+    bool has_one_owner(const Platform& platform, u32 number) const;
     bool has_survivor(const dsu::Unit& unit) const;
 
     static constexpr u32 cpus_per_model = 4;
     bool models_ = false;
     u32 count_ = 0;
     std::span<dsu::Unit> units_;
-    StaticVector<DsuNode, Platform::max_clusters> nodes_;
+    StaticVector<CounterUnit, Platform::max_clusters> nodes_;
 };
 
 } // namespace baton::arm64

@@ -11,6 +11,10 @@
 #include <optional>
 #include <utility>
 
+namespace baton {
+class Vm;
+}
+
 namespace baton::arm64::dsu {
 
 /// `baton.dsu=model`. Cores that access it at once take turns.
@@ -52,6 +56,7 @@ class ModelUnit {
 struct alignas(64) Unit {
     Share share;
     std::optional<ModelUnit> model;
+    const Vm* vm = nullptr; ///< whose cores have it
 };
 
 /// The registers of the cluster that this CPU is of.

@@ -18,6 +18,12 @@ enum class Gicd64 : u32 {
     IROUTER = 0x6000, ///< + 8 * INTID, from INTID 32 on
 };
 
+/// GICD_IROUTER<n>: Aff3, Interrupt_Routing_Mode, Aff2 to Aff0.
+namespace gicd_irouter {
+inline constexpr u64 any = u64{1} << 31; ///< 1 of N
+inline constexpr u64 all_bits = 0xff'80ff'ffff;
+} // namespace gicd_irouter
+
 inline constexpr u64 gicd_size = 0x10000;
 inline constexpr u32 gicd_irouter_end = 0x6000 + 8 * 1020;
 
@@ -36,7 +42,8 @@ inline constexpr u32 ITLinesNumber = 0x1f;
 inline constexpr u32 CPUNumber = 0x7 << 5;
 inline constexpr u32 num_LPIs = 0x1f << 11; ///< 0: as many as IDbits says
 inline constexpr u32 LPIS = 1 << 17;
-inline constexpr u32 IDbits = 0x1f << 19; ///< of INTIDs, less one
+inline constexpr u32 id_bits_low = 19;
+inline constexpr u32 IDbits = 0x1f << id_bits_low; ///< of INTIDs, less one
 inline constexpr u32 A3V = 1 << 24;
 inline constexpr u32 No1N = 1 << 25;
 inline constexpr u32 RSS = 1 << 26;

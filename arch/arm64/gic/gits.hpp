@@ -55,6 +55,7 @@ namespace gits_baser {
 inline constexpr u32 type_vpe = 2;
 constexpr u32 type(u64 value) { return static_cast<u32>(value >> 56 & 7); }
 inline constexpr u64 Size = 0xff; ///< in pages, less one
+inline constexpr u64 Page_Size = 3 << 8;
 /// Bytes; the fourth encoding is reserved, and counts as the largest.
 constexpr u64 page(u64 value) {
     const u64 encoded = value >> 8 & 3;

@@ -3,6 +3,7 @@
 
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/gits.hpp"
+#include "arch/arm64/gic/hardware.hpp"
 #include "hyp/address.hpp"
 #include "hyp/result.hpp"
 
@@ -13,7 +14,7 @@ namespace baton::arm64::gic {
 /// An ITS. The guest uses the physical one: its commands and the contents of its tables are its own
 /// to answer for, as its devices' DMA is. Where queue and tables lie is checked against its memory,
 /// by what the hardware made of the registers. Virtual LPIs (GICv4) are hidden.
-template <class Machine>
+template <GicHardware Hardware>
 class Its {
   public:
     /// Off and without tables, whatever ran before Baton.
@@ -25,32 +26,49 @@ class Its {
             (frame_.read(Gits32::PIDR2) & gic_pidr2::ArchRev) < gic_pidr2::ArchRev_GICv3) {
             return std::unexpected(Error::unsupported);
         }
+        for (u32 n = 0; n < gits_base_count; n++) {
+            cold_[n] = cold(frame_.read(Gits64::BASER, u64{n} * 8), gits_baser::Page_Size);
+        }
+        cold_[gits_base_count] = cold(frame_.read(Gits64::CBASER), 0);
         written_ = all_registers;
         return reset() ? Result<>{} : std::unexpected(Error::timed_out);
     }
 
-    /// As `bring_up` leaves it. While no other CPU uses it. False: it does not come to rest, and
-    /// what it writes to may be anywhere in the old guest's memory.
+    /// As `bring_up` leaves it. When no CPU of the guest runs: a lost one may hold the lock. False:
+    /// it does not come to rest, and what it writes to may be anywhere in the old guest's memory.
     bool reset() {
-        lock_.reset(); // Whoever holds it is lost.
-        if (written_ == 0) {
+        const u32 control = frame_.read(Gits32::CTLR);
+        if (written_ == 0 && (control & gits_ctlr::Enabled) == 0) {
             return true;
         }
-        frame_.write(Gits32::CTLR, frame_.read(Gits32::CTLR) & ~gits_ctlr::Enabled);
         // Its registers may be written only when it has done with its tables (12.18).
-        if (!Machine::poll(
-                [this] { return (frame_.read(Gits32::CTLR) & gits_ctlr::Quiescent) != 0; })) {
+        if (!rest(control)) {
             return false;
         }
         for (u32 n = 0; n < gits_base_count; n++) {
             if ((written_ & bit_of_base(n)) != 0) {
-                frame_.write(Gits64::BASER, 0, u64{n} * 8);
+                frame_.write(Gits64::BASER, cold_[n], u64{n} * 8);
             }
         }
-        frame_.write(Gits64::CBASER, 0);
-        frame_.write(Gits64::CWRITER, 0);
-        written_ = 0;
+        frame_.write(Gits64::CBASER, cold_[gits_base_count]);
+        frame_.write(Gits64::CWRITER, 0); // as GITS_CREADR is now (12.19.1)
+        wanted_ = cold_;
+        written_ = lost_writer_ ? all_registers : 0;
         return true;
+    }
+    /// While other CPUs may be writing to it: off, if it is on, and at rest. Its bases stay.
+    void turn_off() {
+        const Guard guard{lock_};
+        if (is_enabled()) {
+            (void)rest(frame_.read(Gits32::CTLR));
+        }
+    }
+    /// A CPU of the guest is lost, perhaps with the lock, and may yet write what it was about to:
+    /// no handover trusts `written_` again.
+    void break_lock() {
+        lock_.reset();
+        lost_writer_ = true;
+        written_ = all_registers;
     }
 
     PhysRange range() const { return range_; }
@@ -100,13 +118,20 @@ class Its {
     }
 
   private:
-    using Frame = typename Machine::template Mmio<Gits32, Gits64>;
-    using Lock = typename Machine::Lock;
+    using Frame = typename Hardware::template Mmio<Gits32, Gits64>;
+    using Lock = typename Hardware::Lock;
     using Guard = typename Lock::Guard;
 
     static constexpr u32 bit_of_base(u32 n) { return u32{1} << n; }
     static constexpr u32 queue = 1 << gits_base_count; ///< CTLR, CBASER or CWRITER
     static constexpr u32 all_registers = queue | (queue - 1);
+
+    /// What a base reads when the machine is cold, which the architecture leaves to the
+    /// implementation but for Valid: guests go by the page size that they find. Of one that is in
+    /// use only `kept` is told.
+    static u64 cold(u64 found, u64 kept) {
+        return (found & gits_valid) != 0 ? found & kept : found;
+    }
 
     static u64 merged(u64 old, u32 half, u32 size, u64 value) {
         if (size == 8) {
@@ -143,6 +168,12 @@ class Its {
         }
     }
 
+    /// Off. False: it does not come to rest.
+    bool rest(u32 control) {
+        frame_.write(Gits32::CTLR, control & ~gits_ctlr::Enabled);
+        return Hardware::poll(
+            [this] { return (frame_.read(Gits32::CTLR) & gits_ctlr::Quiescent) != 0; });
+    }
     void write_control(u32 value) {
         written_ |= queue;
         const u32 rest = frame_.read(Gits32::CTLR) & ~gits_ctlr::Enabled;
@@ -159,10 +190,10 @@ class Its {
         }
         const u64 taken = frame_.read(reg, offset);
         const PhysRange range = reg == Gits64::CBASER ? queue_range(taken) : table_range(taken);
-        if (Machine::is_guest_memory(range)) {
+        if (Hardware::is_guest_memory(range)) {
             frame_.write(reg, taken | gits_valid, offset);
         } else if (whole) {
-            Machine::tell_refused(reg == Gits64::CBASER ? "GITS_CBASER" : "GITS_BASER", range);
+            Hardware::tell_refused(reg == Gits64::CBASER ? "GITS_CBASER" : "GITS_BASER", range);
         }
     }
     static PhysRange queue_range(u64 value) {
@@ -177,7 +208,10 @@ class Its {
     PhysRange range_{};
     Frame frame_{};
     Lock lock_;
-    u32 written_ = 0; ///< by the guest, since the reset: BASERs by number, and `queue`
+    /// By the guest, since the reset: BASERs by number, and `queue`. Noted before it is done.
+    u32 written_ = 0;
+    bool lost_writer_ = false;
+    std::array<u64, gits_base_count + 1> cold_{};
     /// What the guest wrote: the BASERs, then CBASER. It may come in halves.
     std::array<u64, gits_base_count + 1> wanted_{};
 };

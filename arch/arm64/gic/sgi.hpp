@@ -7,7 +7,7 @@
 /// it is visible to whoever has taken it.
 namespace baton::arm64::gic {
 
-/// Kicks the CPU with these affinity fields (CpuInfo::mpidr); it may be the caller.
+/// Kicks the CPU with these affinity fields (CpuInfo::firmware_id); it may be the caller.
 void kick(u64 mpidr);
 
 /// Kicks every other CPU, also those that are parked or never came up, at the cost of one register

@@ -31,11 +31,13 @@ Result<> Stage2::build(const Stage2Map& map) {
 }
 
 Result<> Stage2::fill(const Stage2Map& map) {
-    for (const PhysRange& ram : map.ram) {
-        if (const auto done =
-                table_.map({to_guest(ram.begin), ram.size}, ram.begin, GuestMemory::ram);
-            !done) {
-            return done;
+    for (const auto ranges : {map.ram, map.shared}) {
+        for (const PhysRange& ram : ranges) {
+            if (const auto done =
+                    table_.map({to_guest(ram.begin), ram.size}, ram.begin, GuestMemory::ram);
+                !done) {
+                return done;
+            }
         }
     }
     for (const PhysRange& device : map.devices) {

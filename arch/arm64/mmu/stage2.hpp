@@ -27,6 +27,7 @@ class Stage2Tables : public TablePool {
 /// What one root maps. The later of the three wins where they overlap.
 struct Stage2Map {
     std::span<const PhysRange> ram;
+    std::span<const PhysRange> shared; ///< with another VM: RAM, too
     std::span<const PhysRange> devices;
     /// Baton's memory, the slot of the other root, devices that Baton emulates.
     std::span<const PhysRange> holes;

@@ -53,7 +53,7 @@ struct handover {
     atomic_uint followers;
     atomic_uint awake;
     _Atomic uint64_t follower_steps[MAX_MARKS];
-    _Atomic uint64_t order_sent;
+    _Atomic uint64_t command_sent;
     _Atomic uint64_t arrival_sent;
 };
 
@@ -161,14 +161,14 @@ static void mark(unsigned vcpu, void* data) {
             clock->slept = true;
         }
         break;
-    case MARK_ORDER_SENT:
-        raise_to(&handover->order_sent, now(clock, count));
+    case MARK_COMMAND_SENT:
+        raise_to(&handover->command_sent, now(clock, count));
         break;
-    case MARK_ORDER_TAKEN:
+    case MARK_COMMAND_TAKEN:
         if (clock->steps == 0) {
             atomic_fetch_add(&handover->followers, 1);
         }
-        take(handover, clock, atomic_load(&handover->order_sent));
+        take(handover, clock, atomic_load(&handover->command_sent));
         break;
     case MARK_ARRIVAL_SENT:
         raise_to(&handover->arrival_sent, now(clock, count));

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/vgic/vgic.hpp"
+
+#include "hyp/arch.hpp"
+#include "hyp/lifecycle/vcpu.hpp"
+#include "hyp/log/log.hpp"
+#include "hyp/vm/guest_ram.hpp"
+#include "hyp/vm/vm.hpp"
+
+namespace baton::arm64::gic {
+
+bool ThisMachine::is_guest_memory(PhysRange range) {
+    return !range.empty() &&
+           guest_ram(*arch::self().vm, to_guest(range.begin), range.size).has_value();
+}
+
+void ThisMachine::tell_refused(const char* reg, PhysRange range) {
+    log::line_by_guest(arch::self().vm->log_budget(),
+                       "the guest's {} is refused: not all of {}, {} bytes, is its memory", reg,
+                       range.begin, range.size);
+}
+
+template class Gic<ThisMachine>;
+template class BasicVgic<ThisMachine>;
+
+} // namespace baton::arm64::gic
