@@ -6,13 +6,12 @@ turn, and without each part of a step, and given to a guest that examines all it
 
 import re
 import shutil
-import tomllib
 from importlib import util
 from pathlib import Path
 
 import build
 from console import Console, ConsoleError
-from guest_tests import DEFAULTS, TABLE, complete, guest, judge, run
+from guest_tests import DEFAULTS, guest, judge
 from machine import Machine
 from paths import ROOT
 from testing import Test, TestFailure, expect
@@ -28,7 +27,6 @@ OF_ITS = {"vgic.lpis", "irqs.its"}
 CLUSTERS = {"irqs.clusters": ("lost", ["swaps=1"] * 2, 4, "baton.rotate baton.deadline=2000 baton.fault=lost:2@timers"),
             "dsu": ("dsu", [""], 6, "")}
 OPTIONS = "swaps=4 aps=mixed"
-OF_VMS = "vms-host-kexec"
 # CPUs that are not started keep what the last handover left in them.
 ROOT_OPTIONS = "swaps=4 aps=spin idle light"
 # The model that has most: memory tags, pointer authentication, SVE and SME.
@@ -41,6 +39,7 @@ ELSEWHERE = {
     "irqs.lpis": "unit/vgic_handover, as above; parked CPUs are woken in most handovers, and then turn LPIs off themselves",
     "irqs.sgis": "unit/vgic_handover, as above; parked CPUs are woken in most handovers, and then forget SGIs themselves",
     "gicr.1_of_n": "unit/vgic_handover, where each part is left out in turn; QEMU has no GICR_CTLR.DPG1NS",
+    "vms": "model/handover and unit/lifecycle_shut; the other VMs have mostly stopped when the host VM has drained",
     "dma.console": "unit/vpl011: a reset leaves nothing to find; no guest examines its UART",
     "el1.stacks": "tools/python, by the registers' names; QEMU has no control stacks",
 }
@@ -104,19 +103,7 @@ def flooded(baton: Path, log: Path) -> str | None:
     return None
 
 
-def left_alone(baton: Path, log: Path) -> str | None:
-    """The same of the host kexec that has another VM to stop."""
-    entry = next(it for it in tomllib.loads(TABLE.read_text())["test"] if it["name"] == OF_VMS)
-    try:
-        run(complete(entry), 4, "cortex-a76", log, baton)
-    except (TestFailure, ConsoleError) as failure:
-        return f"guest/{OF_VMS}: {str(failure).rstrip()}"
-    return None
-
-
 def noticed(name: str, step: str, log: Path) -> str | None:
-    if step == "vms":
-        return left_alone(mutant(name, log), log.with_suffix(".vms.log"))
     if step == "dma":
         return flooded(mutant(name, log), log.with_suffix(".dma.log"))
     if name in CLUSTERS:

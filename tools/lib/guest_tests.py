@@ -92,18 +92,13 @@ def unreadable(error: str, _: Path) -> None:
     raise TestFailure(f"{TABLE} cannot be used: {error}")
 
 
-def complete(entry: dict) -> dict:
+def runs(entry: dict) -> list[Test]:
     entry = whole(entry, f"entry {entry.get('name')}", DEFAULTS, REQUIRED)
     entry["vms"] = [whole(vm, f"entry {entry['name']}, VM {vm.get('name')}", VM_DEFAULTS, VM_REQUIRED) for vm in entry["vms"]]
     for region in entry["shared"]:
         whole(region, f"entry {entry['name']}, shared memory {region.get('name')}", {}, SHARED_REQUIRED)
     if entry["status"] not in STATUSES:
         raise ValueError(f"entry {entry['name']}: status is none of {', '.join(STATUSES)}")
-    return entry
-
-
-def runs(entry: dict) -> list[Test]:
-    entry = complete(entry)
     tests = []
     for cpus in entry["cpus"]:
         for cpu in entry["cpu"]:
@@ -121,8 +116,8 @@ def whole(table: dict, what: str, defaults: dict, required: set[str]) -> dict:
     return defaults | table
 
 
-def run(entry: dict, cpus: int, cpu: str, log: Path, baton: Path | None = None) -> None:
-    baton = baton or build.baton_image(entry["build"])
+def run(entry: dict, cpus: int, cpu: str, log: Path) -> None:
+    baton = build.baton_image(entry["build"])
     folder = build.BUILD / entry["build"] / "tests" / "guests"
     initrd = make_archive(entry["archive"], folder, baton, log) if entry["archive"] else None
     machine = Machine(guests(folder, entry, initrd), baton, entry["baton"], cpus, entry["memory"], cpu, secure=entry["secure"],
