@@ -186,10 +186,9 @@ bool prepare_memory(VmId id, u32 slot, std::span<const PhysRange> memory) {
     expect_unused(*root);
     auto built = root->build(map);
     if (!built && built.error() == Error::busy && !vm.spare_roots.empty()) {
-        Hypervisor& baton = hypervisor();
-        const PhysRange tables = vm.spare_roots[vm.spare_roots.size() - 1];
+        const VmArch::SpareRoot spare = vm.spare_roots[vm.spare_roots.size() - 1];
         vm.spare_roots.erase(vm.spare_roots.size() - 1);
-        root.emplace(*baton.root_format, tables, baton.next_vmid++);
+        root.emplace(*hypervisor().root_format, spare.tables, spare.vmid);
         built = root->build(map);
     }
     return built.has_value();

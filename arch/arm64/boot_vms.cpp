@@ -48,7 +48,8 @@ void lay_out_roots(VmId id, VmArch& vm) {
         root.emplace(*baton.root_format, take_pages(size), baton.next_vmid++);
     }
     for (u32 i = 0; i < VmArch::lost_cpu_budget; i++) {
-        (void)vm.spare_roots.push(take_pages(size));
+        // Its VMID is chosen now: later two VMs' CPUs may want one at once.
+        (void)vm.spare_roots.push({take_pages(size), baton.next_vmid++});
     }
 }
 

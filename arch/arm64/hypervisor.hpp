@@ -39,7 +39,7 @@ struct Hypervisor {
     std::optional<Stage2Format> root_format;
     /// Maps nothing, and stays so: for CPUs that are in no guest.
     std::optional<Stage2> parking_root;
-    u8 next_vmid = 1;
+    u8 next_vmid = 1; ///< while Baton boots
     PhysicalGic gic;
     Multiplexer consoles; ///< with several VMs
     Clusters clusters;

@@ -23,7 +23,11 @@ struct VmArch {
     static constexpr usize lost_cpu_budget = 4;
 
     std::array<std::optional<arm64::Stage2>, 2> roots; ///< by slot
-    StaticVector<PhysRange, lost_cpu_budget> spare_roots;
+    struct SpareRoot {
+        PhysRange tables;
+        u8 vmid;
+    };
+    StaticVector<SpareRoot, lost_cpu_budget> spare_roots;
 
     std::span<const PhysRange> devices; ///< what its roots map beside its memory
     std::span<const PciHost> pci_hosts;

@@ -9,10 +9,11 @@
 /// How calls that tell something put it.
 namespace baton {
 
+inline CallResult refusal(Error error) { return {abi_status(error), true}; }
+
 /// @param written bytes of a struct, or why there are none
 inline CallResult answer(const Result<u64>& written) {
-    return written ? CallResult{BATON_OK, true, {*written}}
-                   : CallResult{abi_status(written.error()), true};
+    return written ? CallResult{BATON_OK, true, {*written}} : refusal(written.error());
 }
 
 /// How a VM stands.

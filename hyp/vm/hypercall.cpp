@@ -3,6 +3,7 @@
 
 #include "guest-api/baton.h"
 #include "hyp/arch.hpp"
+#include "hyp/vm/abi_answer.hpp"
 #include "hyp/vm/guest_ram.hpp"
 #include "hyp/vm/vm.hpp"
 
@@ -18,8 +19,6 @@ static_assert(Load::max_command_line == BATON_MAX_COMMAND_LINE);
 
 constexpr u32 features = BATON_HAS_LOAD | BATON_HAS_EXEC | BATON_HAS_RESET2 | BATON_HAS_STATUS |
                          BATON_HAS_TRACE | BATON_HAS_LOG | BATON_HAS_HOST | BATON_HAS_VMS;
-
-CallResult refusal(Error error) { return {abi_status(error), true}; }
 
 /// A refusal that comes with numbers.
 CallResult load_refusal(Vm& vm, Error error) {

@@ -11,10 +11,10 @@ CallResult vm_status_call(Vm& caller, const GuestCall& call) {
     const auto all = caller.setup().all;
     const u64 number = call.argument(0);
     if (number >= all.size()) {
-        return {abi_status(Error::invalid), true};
+        return refusal(Error::invalid);
     }
     if (!caller.is_host() && number != index(caller.id())) {
-        return {abi_status(Error::not_allowed), true};
+        return refusal(Error::not_allowed);
     }
     Vm& vm = all[number];
     baton_vm_status status{};
@@ -32,10 +32,10 @@ CallResult vm_power_call(Vm& caller, const GuestCall& call) {
     const auto all = caller.setup().all;
     const u64 number = call.argument(0);
     if (!caller.is_host()) {
-        return {abi_status(Error::not_allowed), true};
+        return refusal(Error::not_allowed);
     }
     if (number == 0 || number >= all.size() || call.argument(1) > BATON_VM_STOP) {
-        return {abi_status(Error::invalid), true};
+        return refusal(Error::invalid);
     }
     Vm& vm = all[number];
     const bool wants_on = call.argument(1) == BATON_VM_START;
@@ -43,12 +43,12 @@ CallResult vm_power_call(Vm& caller, const GuestCall& call) {
         return {BATON_OK, true};
     }
     const auto ordered = wants_on ? vm.order_kernel() : vm.order_stop();
-    return {ordered ? BATON_OK : abi_status(ordered.error()), true};
+    return ordered ? CallResult{BATON_OK, true} : refusal(ordered.error());
 }
 
 CallResult doorbell_call(Vm& caller, const GuestCall& call) {
     const bool rang = arch::ring_doorbell(caller.id(), call.argument(0));
-    return {rang ? BATON_OK : abi_status(Error::invalid), true};
+    return rang ? CallResult{BATON_OK, true} : refusal(Error::invalid);
 }
 
 } // namespace baton
