@@ -17,22 +17,23 @@ void check(Result<> done) {
 }
 
 /// An SPI without a device, for one that Baton makes.
-u32 take_interrupt(VmId vm) {
+InterruptId take_interrupt(VmId vm) {
     Hypervisor& baton = hypervisor();
-    const auto number = baton.division.take_unused_interrupt(vm, baton.gic.distributor().spi_end());
-    if (!number) {
+    const auto interrupt =
+        baton.division.take_unused_interrupt(vm, baton.gic.distributor().spi_end());
+    if (!interrupt) {
         log::line("VM {}: no SPI is left that no device has", baton.division.vm(vm).name);
         refuse_to_boot("its console or shared memory needs one: pass fewer devices");
     }
-    return *number;
+    return *interrupt;
 }
 
 /// Each rings at the other.
 void lay_doorbells(u32 number, const SharedRegion& region) {
     Hypervisor& baton = hypervisor();
     const auto [first, second] = region.vms;
-    const u32 of_first = take_interrupt(first);
-    const u32 of_second = take_interrupt(second);
+    const InterruptId of_first = take_interrupt(first);
+    const InterruptId of_second = take_interrupt(second);
     // Room for as many as there are regions.
     VmArch& one = baton.vm_archs[index(first)];
     VmArch& other = baton.vm_archs[index(second)];

@@ -229,8 +229,7 @@ void keep_modules() {
 }
 
 std::optional<GuestInterrupt> console_of(const VmArch& vm) {
-    return vm.console ? std::optional{GuestInterrupt{.number = vm.console_interrupt}}
-                      : std::nullopt;
+    return vm.console ? std::optional{GuestInterrupt{.id = vm.console_interrupt}} : std::nullopt;
 }
 
 void prepare_images(Vm& vm, std::span<const std::byte> firmware_dtb) {

@@ -17,7 +17,7 @@ void take_interrupts() {
         vgic.timer_done(self.vgic);
         self.kicked = true; // Its VM looks what the alarm was for.
     }
-    if (came.spi != 0) {
+    if (came.spi != InterruptId{}) {
         take_console_input();
         vgic.own_spi_done(self.vgic, came.spi);
     }

@@ -35,12 +35,12 @@ struct VmArch {
     arm64::TrapMap traps;                    ///< devices that Baton emulates
     arm64::Vgic vgic;
     std::optional<arm64::Vpl011> console;
-    u32 console_interrupt = 0; ///< an SPI that no device has
+    InterruptId console_interrupt{}; ///< an SPI that no device has
     /// Of a shared memory region that is the VM's: which SPI, without a device, of which other VM.
     struct Doorbell {
         u32 region;
         VmId rings;
-        u32 interrupt;
+        InterruptId interrupt;
     };
     StaticVector<Doorbell, 16> doorbells;
     StaticVector<PhysRange, 16> shared_memory; ///< the same regions

@@ -23,6 +23,7 @@ class FormatArgument {
     constexpr FormatArgument(CpuId cpu) : number_{index(cpu)} {}
     constexpr FormatArgument(VcpuId vcpu) : number_{index(vcpu)} {}
     constexpr FormatArgument(VmId vm) : number_{index(vm)} {}
+    constexpr FormatArgument(InterruptId interrupt) : number_{index(interrupt)} {}
     constexpr FormatArgument(std::string_view text) : text_{text}, is_text_{true} {}
     constexpr FormatArgument(const char* text) : text_{text}, is_text_{true} {}
 

@@ -45,12 +45,12 @@ std::string_view counter_model_option();
 /// interrupts out of messages, timer, firmware, the CPUs' own counters?
 bool is_core_node(FdtNode node);
 
-/// The number of the interrupt that a specifier of the machine's interrupt controller names.
+/// The interrupt that a specifier of the machine's interrupt controller names.
 /// Nothing if it names none.
-std::optional<u32> interrupt_number(Bytes specifier);
+std::optional<InterruptId> named_interrupt(Bytes specifier);
 
-/// Can any CPU take the interrupt with this number, and so belongs it to one VM?
-bool is_shared_interrupt(u32 number);
+/// Can any CPU take it, and so belongs it to one VM?
+bool is_shared_interrupt(InterruptId interrupt);
 
 // --- build_guest_dtb -----------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ class DeviceDivider {
     Result<> give_rest_to_host();
 
     bool has(Owner owner, PhysRange pages) const;
-    bool has(Owner owner, u32 interrupt) const;
+    bool has(Owner owner, InterruptId interrupt) const;
     template <class Visitor>
     bool any_other_owner(Owner owner, Visitor visit) const;
     template <class Claim>

@@ -28,14 +28,14 @@ void for_each_page_range(const FdtWalk& walk, Visitor visit) {
     }
 }
 
-/// @param visit with the number of each interrupt that any CPU can take
+/// @param visit with each interrupt that any CPU can take
 template <class Visitor>
 void for_each_interrupt(const FdtWalk& walk, const InterruptController& controller, Visitor visit) {
     InterruptReader reader{walk, controller};
     while (const auto specifier = reader.take()) {
-        const auto number = arch::interrupt_number(*specifier);
-        if (number && arch::is_shared_interrupt(*number)) {
-            visit(*number);
+        const auto interrupt = arch::named_interrupt(*specifier);
+        if (interrupt && arch::is_shared_interrupt(*interrupt)) {
+            visit(*interrupt);
         }
     }
 }
@@ -90,9 +90,9 @@ Result<> DeviceDivider::for_each_device(Result<> (DeviceDivider::*visit)(const F
 Result<> DeviceDivider::collect(const FdtWalk& walk, Owner owner) {
     InterruptSet& interrupts =
         owner ? division_.configs_[index(*owner)].interrupts : uart_interrupts_;
-    for_each_interrupt(walk, platform_.interrupt_controller, [&](u32 number) {
-        division_.named_.add(number);
-        interrupts.add(number);
+    for_each_interrupt(walk, platform_.interrupt_controller, [&](InterruptId interrupt) {
+        division_.named_.add(interrupt);
+        interrupts.add(interrupt);
     });
     if (!owner) {
         if (const auto frame = walk.reg(0)) {
@@ -181,20 +181,20 @@ Result<> DeviceDivider::check(const FdtWalk& walk, Owner owner) {
             return true;
         });
     });
-    for_each_interrupt(walk, platform_.interrupt_controller, [&](u32 number) {
+    for_each_interrupt(walk, platform_.interrupt_controller, [&](InterruptId interrupt) {
         (void)any_other_owner(owner, [&](Owner other) {
-            if (!result || !has(other, number)) {
+            if (!result || !has(other, interrupt)) {
                 return false;
             }
             const auto interrupts = [&](const FdtWalk& there) {
                 bool found = false;
                 for_each_interrupt(there, platform_.interrupt_controller,
-                                   [&](u32 each) { found = found || each == number; });
+                                   [&](InterruptId each) { found = found || each == interrupt; });
                 return found;
             };
             std::array<char, 24> what{};
-            result =
-                refuse_shared(walk, owner, other, interrupts, format(what, "interrupt {}", number));
+            result = refuse_shared(walk, owner, other, interrupts,
+                                   format(what, "interrupt {}", interrupt));
             return true;
         });
     });
@@ -253,7 +253,7 @@ bool DeviceDivider::has(Owner owner, PhysRange pages) const {
     return owner ? division_.vm(*owner).devices.overlaps(pages) : uart_pages_.overlaps(pages);
 }
 
-bool DeviceDivider::has(Owner owner, u32 interrupt) const {
+bool DeviceDivider::has(Owner owner, InterruptId interrupt) const {
     return (owner ? division_.vm(*owner).interrupts : uart_interrupts_).has(interrupt);
 }
 
@@ -261,11 +261,12 @@ Result<> DeviceDivider::give_rest_to_host() {
     VmConfig& host = division_.configs_[0];
     host.devices = platform_.devices;
     bool fits = host.devices.subtract(uart_pages_);
-    for (u32 number = 0; number < InterruptSet::end; number++) {
-        if (arch::is_shared_interrupt(number) && !uart_interrupts_.has(number)) {
-            host.interrupts.add(number);
-        } else if (uart_interrupts_.has(number) && !division_.uart_interrupt_) {
-            division_.uart_interrupt_ = number;
+    for (u32 number = 0; number < index(InterruptSet::end); number++) {
+        const InterruptId interrupt{number};
+        if (arch::is_shared_interrupt(interrupt) && !uart_interrupts_.has(interrupt)) {
+            host.interrupts.add(interrupt);
+        } else if (uart_interrupts_.has(interrupt) && !division_.uart_interrupt_) {
+            division_.uart_interrupt_ = interrupt;
         }
     }
     for (const VmConfig& vm : division_.vms().subspan(1)) {

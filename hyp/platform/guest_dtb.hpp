@@ -32,21 +32,21 @@ struct DtbModule {
 struct CounterUnit {
     u32 interrupt_parent = 0; ///< the interrupt controller's phandle
     u32 interrupt_cells = 3;
-    u32 interrupt = 0;           ///< an edge
+    InterruptId interrupt{};     ///< an edge
     StaticVector<u32, 4> cpus{}; ///< phandles
 };
 
 /// An interrupt of a device that Baton makes.
 struct GuestInterrupt {
-    u32 number = 0;
+    InterruptId id{};
     bool is_edge = false; ///< or level
 };
 
 /// Memory that the guest shares with another.
 struct SharedMemoryNode {
     PhysRange range;
-    u32 doorbell = 0; ///< number of the interrupt by which the other rings, an edge
-    u32 number = 0;   ///< that the hypercall takes
+    InterruptId doorbell{}; ///< by which the other rings, an edge
+    u32 number = 0;         ///< that the hypercall takes
     std::string_view name{};
 };
 

@@ -155,7 +155,7 @@ void GuestDtbBuilder::write_shared_memory(const SharedMemoryNode& shared) {
     CellWriter reg{writer_.property("reg", 4 * (cells.address + cells.size))};
     reg.put(cells.address, to_guest(shared.range.begin).value);
     reg.put(cells.size, shared.range.size);
-    write_interrupt({.number = shared.doorbell, .is_edge = true});
+    write_interrupt({.id = shared.doorbell, .is_edge = true});
     writer_.cells("baton,region", 1, shared.number);
     writer_.string("label", shared.name);
     writer_.end_node();

@@ -38,13 +38,14 @@ std::optional<VmId> Division::owner(int node) const {
     return host_vm;
 }
 
-std::optional<u32> Division::take_unused_interrupt(VmId vm, u32 end) {
-    for (u32 number = std::min(end, InterruptSet::end); number-- > 0;) {
-        if (arch::is_shared_interrupt(number) && !named_.has(number)) {
-            named_.add(number);
-            configs_[0].interrupts.remove(number);
-            configs_[index(vm)].interrupts.add(number);
-            return number;
+std::optional<InterruptId> Division::take_unused_interrupt(VmId vm, InterruptId end) {
+    for (u32 number = index(std::min(end, InterruptSet::end)); number-- > 0;) {
+        const InterruptId interrupt{number};
+        if (arch::is_shared_interrupt(interrupt) && !named_.has(interrupt)) {
+            named_.add(interrupt);
+            configs_[0].interrupts.remove(interrupt);
+            configs_[index(vm)].interrupts.add(interrupt);
+            return interrupt;
         }
     }
     return std::nullopt;

@@ -68,14 +68,14 @@ class Division {
     /// Of a node by its offset. Nothing for Baton's own: with several VMs, the UART.
     std::optional<VmId> owner(int node) const;
     /// Of the UART, where it is Baton's own.
-    std::optional<u32> uart_interrupt() const { return uart_interrupt_; }
+    std::optional<InterruptId> uart_interrupt() const { return uart_interrupt_; }
     /// Those that were passed through: disjoint, in the DTB's order.
     std::span<const PassedNode> passed() const { return {passed_.begin(), passed_.end()}; }
     std::span<const SharedRegion> shared() const { return {shared_.begin(), shared_.end()}; }
 
     /// The highest interrupt below `end` that no device has becomes the VM's, for a device that
     /// Baton makes. Nothing if none is left.
-    std::optional<u32> take_unused_interrupt(VmId vm, u32 end);
+    std::optional<InterruptId> take_unused_interrupt(VmId vm, InterruptId end);
 
     /// When divide fails: what was wrong, in a sentence.
     std::string_view fault() const { return fault_; }
@@ -92,7 +92,7 @@ class Division {
     StaticVector<SharedRegion, 16> shared_;
     InterruptSet named_;        ///< that some node names, or that were taken
     std::optional<int> uart_{}; ///< the node of the UART that is Baton's
-    std::optional<u32> uart_interrupt_{};
+    std::optional<InterruptId> uart_interrupt_{};
     std::array<char, 384> text_{};
     std::string_view fault_;
 };

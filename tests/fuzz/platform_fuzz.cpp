@@ -80,7 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
                                           {.memory = {memory.begin(), memory.size()},
                                            .division = division.get(),
                                            .vm = VmId{vm},
-                                           .console = GuestInterrupt{.number = 120}},
+                                           .console = GuestInterrupt{.id = InterruptId{120}}},
                                           buffer, built)
                               .has_value();
         if (done && (!Fdt::open(Bytes(buffer).first(built.size)) ||

@@ -26,8 +26,8 @@ std::vector<PhysRange> ranges(const DeviceRanges& devices) {
 
 std::vector<u32> numbers(const InterruptSet& interrupts) {
     std::vector<u32> result;
-    for (u32 number = 0; number < InterruptSet::end; number++) {
-        if (interrupts.has(number)) {
+    for (u32 number = 0; number < index(InterruptSet::end); number++) {
+        if (interrupts.has(InterruptId{number})) {
             result.push_back(number);
         }
     }
@@ -117,9 +117,9 @@ TEST_CASE("a machine for three") {
     CHECK(numbers(first.interrupts) == std::vector<u32>{51, 52, 53, 62, 63, 65});
     CHECK(second.interrupts == InterruptSet{});
     CHECK(numbers(host.interrupts).size() == 988 - 6 - 1);
-    CHECK_FALSE(host.interrupts.has(33)); // the UART's
-    CHECK(host.interrupts.has(48));
-    CHECK(host.interrupts.has(1019)); // nobody's
+    CHECK_FALSE(host.interrupts.has(InterruptId{33})); // the UART's
+    CHECK(host.interrupts.has(InterruptId{48}));
+    CHECK(host.interrupts.has(InterruptId{1019})); // nobody's
 
     REQUIRE(first.virtio_mmio.size() == 1);
     CHECK(first.virtio_mmio[0] == range(0x0a00'2000, 0x200));
@@ -147,12 +147,12 @@ TEST_CASE("a machine for three") {
     CHECK(division->shared()[0].vms == std::array{VmId{0}, VmId{2}});
 
     // 77 to 79 and 90 have names; those beyond `end` are not there.
-    CHECK(division->take_unused_interrupt(VmId{1}, 128) == 127);
-    CHECK(division->take_unused_interrupt(VmId{0}, 123) == 121);
-    CHECK(first.interrupts.has(127));
-    CHECK_FALSE(host.interrupts.has(127));
-    CHECK(host.interrupts.has(121));
-    CHECK_FALSE(division->take_unused_interrupt(VmId{1}, 32));
+    CHECK(division->take_unused_interrupt(VmId{1}, InterruptId{128}) == InterruptId{127});
+    CHECK(division->take_unused_interrupt(VmId{0}, InterruptId{123}) == InterruptId{121});
+    CHECK(first.interrupts.has(InterruptId{127}));
+    CHECK_FALSE(host.interrupts.has(InterruptId{127}));
+    CHECK(host.interrupts.has(InterruptId{121}));
+    CHECK_FALSE(division->take_unused_interrupt(VmId{1}, InterruptId{32}));
 }
 
 TEST_CASE("CPUs that cannot be divided so") {

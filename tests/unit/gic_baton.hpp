@@ -62,17 +62,17 @@ struct ModelHardware {
             const auto lock = current->alone();
             cpu().on = false;
         }
-        u32 acknowledge() const {
+        Intid acknowledge() const {
             const auto lock = current->alone();
-            return current->acknowledge(n);
+            return Intid{current->acknowledge(n)};
         }
-        void drop_priority(u32 intid) const {
+        void drop_priority(Intid intid) const {
             const auto lock = current->alone();
-            current->end(n, intid);
+            current->end(n, index(intid));
         }
-        void deactivate(u32 intid) const {
+        void deactivate(Intid intid) const {
             const auto lock = current->alone();
-            current->deactivate(n, intid);
+            current->deactivate(n, index(intid));
         }
         void send_sgi(u64 request) const {
             const auto lock = current->alone();
@@ -112,7 +112,7 @@ struct ModelHardware {
             if (lr.is_hardware() && lr.state() == ListRegister::State::pending_and_active) {
                 throw std::logic_error{"a hardware interrupt that is pending and active"};
             }
-            if (lr.is_valid() && lr.is_hardware() && !current->at(n, lr.intid()).active) {
+            if (lr.is_valid() && lr.is_hardware() && !current->at(n, index(lr.intid())).active) {
                 throw std::logic_error{"the physical interrupt is not active"};
             }
             cpu().list_registers[i] = value;
@@ -203,9 +203,9 @@ class Baton {
         if (has_its) {
             static_cast<void>(platform_->arch->gic.its.push({{its_base}, 0x2'0000}));
         }
-        platform_->arch->gic.maintenance_interrupt = maintenance_ppi;
-        platform_->arch->timer.hyp = hyp_timer_ppi;
-        platform_->arch->timer.hyp_virt = 28;
+        platform_->arch->gic.maintenance_interrupt = Intid{maintenance_ppi};
+        platform_->arch->timer.hyp = Intid{hyp_timer_ppi};
+        platform_->arch->timer.hyp_virt = Intid{28};
         check(physical->init(*platform_, GicModel::affinity(0)));
         vgic->init(*physical, physical->spis(), has_its);
         for (u32 i = 0; i < cpus; i++) {

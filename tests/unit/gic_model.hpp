@@ -21,11 +21,25 @@ namespace model {
 using namespace baton;
 using namespace baton::arm64::gic;
 
+// The model and its tests have interrupts by their numbers, as a guest's registers have them.
+
+using arm64::gic::bank_of;
+using arm64::gic::bit_of;
+constexpr u32 bank_of(u32 intid) { return bank_of(Intid{intid}); }
+constexpr u32 bit_of(u32 intid) { return bit_of(Intid{intid}); }
+constexpr SgiRequest sgi_to(u32 intid, u32 affinity) {
+    return SgiRequest::to(Intid{intid}, affinity);
+}
+constexpr SgiRequest sgi_to_all_others(u32 intid) {
+    return SgiRequest::to_all_others(Intid{intid});
+}
+
 inline constexpr u32 spurious = 1023;
 inline constexpr u32 maintenance_ppi = 25;
 inline constexpr u32 hyp_timer_ppi = 26;
 inline constexpr u32 virtual_timer_ppi = 27;
 inline constexpr u32 spi_end = 96;
+inline constexpr u32 lpi_base = index(first_lpi);
 
 inline constexpr u64 gicd_base = 0x0800'0000;
 inline constexpr u64 its_base = 0x0808'0000;
@@ -116,17 +130,17 @@ class GicModel {
     bool has_lpis(u32 cpu) const { return (cpus_.at(cpu).gicr_ctlr & gicr_ctlr::EnableLPIs) != 0; }
     /// In the guest's configuration table: enabled, with this priority.
     void configure_lpi(u32 lpi, u8 priority) {
-        memory[lpi_config + lpi - first_lpi] = static_cast<u8>((priority & 0xfc) | 1);
+        memory[lpi_config + lpi - lpi_base] = static_cast<u8>((priority & 0xfc) | 1);
     }
     std::map<u64, u8> memory;
     ItsModel its;
 
     u8 priority(u32 cpu, u32 intid) {
-        if (!is_lpi(intid)) {
+        if (intid < lpi_base) {
             return at(cpu, intid).priority;
         }
         return memory[(cpus_[cpu].propbaser & gicr_propbaser::Physical_Address) + intid -
-                      first_lpi] &
+                      lpi_base] &
                0xfc;
     }
     Interrupt& at(u32 cpu, u32 intid) {
@@ -185,7 +199,7 @@ class GicModel {
         }
         const u32 intid = *highest_pending(cpu);
         cpus_[cpu].running.push_back(priority(cpu, intid));
-        if (is_lpi(intid)) {
+        if (intid >= lpi_base) {
             cpus_[cpu].lpis.erase(intid);
         } else {
             at(cpu, intid).active = true;
@@ -198,12 +212,12 @@ class GicModel {
             throw std::logic_error{"priority drop without an active priority"};
         }
         cpus_[cpu].running.pop_back();
-        if (!cpus_[cpu].split_eoi && !is_lpi(intid)) {
+        if (!cpus_[cpu].split_eoi && intid < lpi_base) {
             at(cpu, intid).active = false;
         }
     }
     void deactivate(u32 cpu, u32 intid) {
-        if (is_lpi(intid)) {
+        if (intid >= lpi_base) {
             throw std::logic_error{"an LPI is deactivated"};
         }
         at(cpu, intid).active = false;
@@ -214,7 +228,7 @@ class GicModel {
                                        ? i != cpu
                                        : request.first_affinity() == (affinity(i) & ~15U) &&
                                              (request.targets() >> (affinity(i) & 15) & 1) != 0;
-            cpus_[i].own[request.intid()].latch |= is_target;
+            cpus_[i].own[index(request.intid())].latch |= is_target;
         }
         sgis_sent++;
     }
@@ -243,7 +257,7 @@ class GicModel {
         const ListRegister lr{c.list_registers[*n]};
         c.list_registers[*n] = lr.with(ListRegister::State::active).value;
         c.virtual_running.push_back(lr.priority());
-        return lr.intid();
+        return index(lr.intid());
     }
     void virtual_end(u32 cpu, u32 intid) {
         Cpu& c = cpus_[cpu];
@@ -251,7 +265,7 @@ class GicModel {
             throw std::logic_error{"the guest ends what it has not begun"};
         }
         c.virtual_running.pop_back();
-        if (!c.virtual_split_eoi || is_lpi(intid)) {
+        if (!c.virtual_split_eoi || intid >= lpi_base) {
             virtual_deactivate(cpu, intid);
         }
     }
@@ -260,7 +274,7 @@ class GicModel {
         Cpu& c = cpus_[cpu];
         for (u32 n = 0; n < list_registers_; n++) {
             const ListRegister lr{c.list_registers[n]};
-            if (lr.is_active() && lr.intid() == intid) {
+            if (lr.is_active() && lr.intid() == Intid{intid}) {
                 if (lr.is_hardware()) {
                     deactivate(cpu, intid);
                 }

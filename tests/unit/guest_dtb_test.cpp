@@ -110,9 +110,10 @@ TEST_CASE("DSUs that the machine has not") {
     const Dtb firmware = Dtb::load("virt-4.dtb");
     const auto platform = parsed(firmware);
     const auto phandle = [&](usize cpu) { return *platform->cpus[cpu].phandle; };
-    CounterUnit nodes[]{
-        {.interrupt_parent = *platform->interrupt_controller.phandle, .interrupt = 287},
-        {.interrupt_parent = *platform->interrupt_controller.phandle, .interrupt = 286}};
+    CounterUnit nodes[]{{.interrupt_parent = *platform->interrupt_controller.phandle,
+                         .interrupt = InterruptId{287}},
+                        {.interrupt_parent = *platform->interrupt_controller.phandle,
+                         .interrupt = InterruptId{286}}};
     for (const usize cpu : {0, 1, 3}) {
         REQUIRE(nodes[0].cpus.push(phandle(cpu)));
     }

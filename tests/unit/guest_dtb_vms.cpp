@@ -26,7 +26,7 @@ struct Machine {
     std::unique_ptr<Division> division = divided(firmware, *platform);
     std::vector<PhysRange> memory{range(0x4800'0000, 16 * MiB), range(0x6000'0000, 32 * MiB)};
     std::vector<SharedMemoryNode> shared{
-        {.range = ring, .doorbell = 119, .number = 3, .name = "ring"}};
+        {.range = ring, .doorbell = InterruptId{119}, .number = 3, .name = "ring"}};
 
     Built dtb_of(VmId vm, std::optional<GuestInterrupt> console) {
         return build(firmware, {.memory = memory,
@@ -70,7 +70,7 @@ using Names = std::vector<std::string>;
 
 TEST_CASE("a VM gets what it has and what every VM has") {
     Machine machine = Machine::load();
-    const Built built = machine.dtb_of(vm_a, GuestInterrupt{.number = 120});
+    const Built built = machine.dtb_of(vm_a, GuestInterrupt{.id = InterruptId{120}});
 
     CHECK(children(built.node("/")) ==
           Names{"aliases", "__symbols__", "chosen", "reserved-memory", "cpus", "firmware", "timer",
@@ -137,7 +137,7 @@ TEST_CASE("counters that CPUs of several VMs share are nobody's") {
 TEST_CASE("a VM's UART is Baton's, at the place of the machine's") {
     Machine machine = Machine::load();
     for (const VmId vm : {host_vm, vm_a}) {
-        const Built built = machine.dtb_of(vm, GuestInterrupt{.number = 120});
+        const Built built = machine.dtb_of(vm, GuestInterrupt{.id = InterruptId{120}});
         const FdtNode uart = built.node("/soc/apb@100000/serial@9000");
         CHECK(reg(uart, {1, 1}) == std::vector{range(0x9000, 0x1000)});
         CHECK(cells(uart, "interrupts") == std::vector<u64>{0, 120 - 32, 4});
@@ -151,7 +151,7 @@ TEST_CASE("a VM's UART is Baton's, at the place of the machine's") {
         REQUIRE(parse_platform(built.bytes, *after));
         CHECK(after->uart->frame == machine.platform->uart->frame);
     }
-    const Built edge = machine.dtb_of(vm_a, GuestInterrupt{.number = 32, .is_edge = true});
+    const Built edge = machine.dtb_of(vm_a, GuestInterrupt{.id = InterruptId{32}, .is_edge = true});
     CHECK(cells(edge.node("/soc/apb@100000/serial@9000"), "interrupts") ==
           std::vector<u64>{0, 0, 1});
     for (const VmId vm : {host_vm, vm_b}) {
@@ -184,7 +184,7 @@ TEST_CASE("a VM without devices") {
 
 TEST_CASE("the host VM gets all but what others have") {
     Machine machine = Machine::load();
-    const Built built = machine.dtb_of(host_vm, GuestInterrupt{.number = 120});
+    const Built built = machine.dtb_of(host_vm, GuestInterrupt{.id = InterruptId{120}});
     for (const char* gone : {"/virtio@a002000", "/soc/apb@100000/dma@3000", "/pcie@10000000",
                              "/interrupt-controller@8000000/msi-controller@8080000",
                              "/cpus/cpu-map", "/chosen/a", "/chosen/ring"}) {

@@ -45,16 +45,16 @@ TEST_CASE("QEMU virt: everything") {
 
     CHECK(platform->arch->gic.distributor == range(0x0800'0000, 0x10000));
     CHECK(platform->arch->gic.redistributor_stride == 0);
-    CHECK(platform->arch->gic.maintenance_interrupt == 25);
+    CHECK(platform->arch->gic.maintenance_interrupt == InterruptId{25});
     REQUIRE(platform->arch->gic.its.size() == 1);
     CHECK(platform->arch->gic.its[0] == range(0x0808'0000, 0x20000));
 
-    CHECK(platform->arch->timer.secure == 29);
-    CHECK(platform->arch->timer.physical == 30);
-    CHECK(platform->arch->timer.virt == 27);
-    CHECK(platform->arch->timer.hyp == 26);
-    CHECK(platform->arch->timer.hyp_virt == 28);
-    CHECK(platform->arch->pmu_interrupt == 23);
+    CHECK(platform->arch->timer.secure == InterruptId{29});
+    CHECK(platform->arch->timer.physical == InterruptId{30});
+    CHECK(platform->arch->timer.virt == InterruptId{27});
+    CHECK(platform->arch->timer.hyp == InterruptId{26});
+    CHECK(platform->arch->timer.hyp_virt == InterruptId{28});
+    CHECK(platform->arch->pmu_interrupt == InterruptId{23});
     CHECK(platform->cluster_count == 0); // QEMU has no DSU
 
     REQUIRE(platform->uart);
@@ -169,11 +169,11 @@ TEST_CASE("a board of many features") {
     CHECK(platform->arch->gic.its[0] == range(0x1004'0000, 0x20000));
 
     CHECK_FALSE(platform->arch->timer.secure);
-    CHECK(platform->arch->timer.physical == 30);
-    CHECK(platform->arch->timer.virt == 27);
-    CHECK(platform->arch->timer.hyp == 26);
-    CHECK(platform->arch->timer.hyp_virt == 28);
-    CHECK(platform->arch->pmu_interrupt == 23);
+    CHECK(platform->arch->timer.physical == InterruptId{30});
+    CHECK(platform->arch->timer.virt == InterruptId{27});
+    CHECK(platform->arch->timer.hyp == InterruptId{26});
+    CHECK(platform->arch->timer.hyp_virt == InterruptId{28});
+    CHECK(platform->arch->pmu_interrupt == InterruptId{23});
 
     REQUIRE(platform->uart);
     CHECK(platform->uart->frame == range(0x1c08'0000, 0x1000));
@@ -277,7 +277,7 @@ TEST_CASE("oddities that change little") {
         const u32 gic = *Fdt::open(dtb)->find("/interrupt-controller@10000000")->phandle();
         dtb.remove("/pmu", "interrupts");
         dtb.set("/pmu", "interrupts-extended", std::vector<u32>{gic, 1, 6, 4});
-        CHECK(parsed(dtb)->arch->pmu_interrupt == 22);
+        CHECK(parsed(dtb)->arch->pmu_interrupt == InterruptId{22});
     }
     SUBCASE("a PMU of another interrupt controller") {
         dtb.set("/pmu", "interrupt-parent", std::vector<u32>{0x7777});
@@ -314,7 +314,7 @@ TEST_CASE("oddities that change little") {
     }
     SUBCASE("an extended PPI") {
         dtb.set("/pmu", "interrupts", std::vector<u32>{3, 7, 4});
-        CHECK(parsed(dtb)->arch->pmu_interrupt == 1063);
+        CHECK(parsed(dtb)->arch->pmu_interrupt == InterruptId{1063});
     }
     SUBCASE("no /chosen") {
         dtb.remove("/chosen");

@@ -39,7 +39,7 @@ class OnGic : public Guest {
     u32 acknowledge() override { return gic_.acknowledge(0); }
     void end(u32 intid) override { gic_.end(0, intid); }
     void deactivate(u32 intid) override { gic_.deactivate(0, intid); }
-    void send_sgi(u32 intid) override { gic_.send_sgi(0, SgiRequest::to(intid, 0)); }
+    void send_sgi(u32 intid) override { gic_.send_sgi(0, sgi_to(intid, 0)); }
     u32 read(u64 address) override { return static_cast<u32>(gic_.read(address, 4)); }
     void write(u64 address, u32 value) override { gic_.write(address, value); }
     GicModel& gic() override { return gic_; }
@@ -57,7 +57,7 @@ class OnBaton : public Guest {
     u32 acknowledge() override { return baton_.acknowledge(0); }
     void end(u32 intid) override { baton_.end(0, intid); }
     void deactivate(u32 intid) override { baton_.deactivate(0, intid); }
-    void send_sgi(u32 intid) override { baton_.send_sgi(0, SgiRequest::to(intid, 0)); }
+    void send_sgi(u32 intid) override { baton_.send_sgi(0, sgi_to(intid, 0)); }
     u32 read(u64 address) override { return static_cast<u32>(baton_.read(0, address)); }
     void write(u64 address, u32 value) override { baton_.write(0, address, value); }
     GicModel& gic() override { return baton_.gic; }

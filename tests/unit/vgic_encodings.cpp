@@ -13,14 +13,15 @@ using namespace baton;
 using namespace baton::arm64::gic;
 
 TEST_CASE("a list register has its fields where the architecture has them") {
-    const auto spi = ListRegister::hardware(100, 0xa0, true);
+    const auto spi = ListRegister::hardware(Intid{100}, 0xa0, true);
     CHECK(spi.value == 0x70a0'0064'0000'0064);
-    CHECK(spi.intid() == 100);
+    CHECK(spi.intid() == Intid{100});
     CHECK(spi.priority() == 0xa0);
     CHECK(spi.is_hardware());
     CHECK(spi.is_only_pending());
 
-    const auto sgi = ListRegister::software(5, 0x20, false).with(ListRegister::State::active);
+    const auto sgi =
+        ListRegister::software(Intid{5}, 0x20, false).with(ListRegister::State::active);
     CHECK(sgi.value == 0x8020'0000'0000'0005);
     CHECK_FALSE(sgi.is_hardware());
     CHECK_FALSE(sgi.is_pending());
@@ -35,15 +36,15 @@ TEST_CASE("a list register has its fields where the architecture has them") {
 TEST_CASE("an SGI request names its targets") {
     // Aff3 1, RS 2, Aff2 3, INTID 4, Aff1 5, targets 0 and 15
     const SgiRequest request{0x0001'2003'0405'8001};
-    CHECK(request.intid() == 4);
+    CHECK(request.intid() == Intid{4});
     CHECK(request.targets() == 0x8001);
     CHECK(request.first_affinity() == 0x0103'0520);
     CHECK_FALSE(request.is_to_all_others());
-    CHECK(request.with(0, 0x8000).value == 0x0001'2003'0005'8000);
+    CHECK(request.with(kick_sgi, 0x8000).value == 0x0001'2003'0005'8000);
     CHECK(request.without_range().first_affinity() == 0x0103'0500);
-    CHECK(SgiRequest::to(4, 0x0103'052f).value == 0x0001'2003'0405'8000);
-    CHECK(SgiRequest::to_all_others(7).value == 0x0000'0100'0700'0000);
-    CHECK(SgiRequest::to_all_others(7).is_to_all_others());
+    CHECK(SgiRequest::to(Intid{4}, 0x0103'052f).value == 0x0001'2003'0405'8000);
+    CHECK(SgiRequest::to_all_others(Intid{7}).value == 0x0000'0100'0700'0000);
+    CHECK(SgiRequest::to_all_others(Intid{7}).is_to_all_others());
 }
 
 TEST_CASE("affinities are packed and unpacked") {

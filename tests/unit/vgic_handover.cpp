@@ -193,7 +193,7 @@ class Life {
         for (u32 n = 0; n < 100; n++) {
             const u32 cpu = below(cpus);
             baton.set_bit(cpu, below(8) == 0 ? isactiver : ispendr, below(spi_end));
-            baton.send_sgi(cpu, SgiRequest::to(below(16), GicModel::affinity(below(cpus))));
+            baton.send_sgi(cpu, sgi_to(below(16), GicModel::affinity(below(cpus))));
             baton.gic.configure_lpi(8192 + n, static_cast<u8>(random_()));
             baton.send_lpi(below(cpus), 8192 + below(n + 1));
             const u32 intid = baton.acknowledge(cpu);
@@ -239,7 +239,7 @@ TEST_CASE("after a handover the next kernel finds the GIC as after a cold boot")
             const u32 off = kernel == 0 ? cpus : (boot + 1) % cpus;
             if (off != boot && off < cpus) {
                 turn_off(baton, off);
-                baton.send_sgi(boot, SgiRequest::to_all_others(life.below(16)));
+                baton.send_sgi(boot, sgi_to_all_others(life.below(16)));
             }
             take_down(baton, boot, Part::none, off != boot ? off : cpus);
             CHECK(leftover(baton, boot) == "");
@@ -298,7 +298,7 @@ TEST_CASE("each part of a handover is needed") {
             if (off != 4) {
                 turn_off(baton, off);
             }
-            baton.send_sgi(boot, SgiRequest::to_all_others(life.below(16)));
+            baton.send_sgi(boot, sgi_to_all_others(life.below(16)));
             take_down(baton, boot, static_cast<Part>(part), off);
             try {
                 noticed = leftover(baton, boot) != "" || wrong_at_start(baton) != "";
@@ -336,10 +336,10 @@ TEST_CASE("an SGI storm during the walk does not reach the new kernel") {
         baton.write(i, GicModel::frame(i) + sgi_base + isenabler, sgi_bits);
     }
     baton.vgic->drain(baton.cpu(0));
-    baton.vgic->send_sgis(baton.cpu(2), SgiRegister::sgi1r, SgiRequest::to_all_others(5));
+    baton.vgic->send_sgis(baton.cpu(2), SgiRegister::sgi1r, sgi_to_all_others(5));
     baton.take_exits(); // drained CPUs take the kick, and nothing else
     baton.vgic->drain(baton.cpu(1));
-    baton.vgic->send_sgis(baton.cpu(2), SgiRegister::sgi1r, SgiRequest::to_all_others(6));
+    baton.vgic->send_sgis(baton.cpu(2), SgiRegister::sgi1r, sgi_to_all_others(6));
     baton.take_exits();
     baton.vgic->drain(baton.cpu(2));
     CHECK(baton.vgic->gather(baton.cpu(1)));
@@ -381,7 +381,7 @@ TEST_CASE("a CPU that goes off gives its pending interrupts back") {
     }
     CHECK(baton.acknowledge(1) == 32);
     baton.set_bit(1, isenabler, 4);
-    baton.send_sgi(0, SgiRequest::to(4, 1));
+    baton.send_sgi(0, sgi_to(4, 1));
     baton.vgic->turn_off(baton.cpu(1));
     for (u32 intid = 32; intid < 40; intid++) {
         baton.write(0, gicd_base + 0x6000 + 8 * intid, 0, 8);
@@ -415,7 +415,7 @@ TEST_CASE("SGIs sent to a CPU that is off do not outlive the kernel that sent th
     baton.start_guest(1);
     baton.vgic->turn_off(baton.cpu(1));
     CHECK(baton.vgic->take_down(baton.cpu(1)));
-    baton.send_sgi(0, SgiRequest::to_all_others(3));
+    baton.send_sgi(0, sgi_to_all_others(3));
     CHECK(waiting_sgis(baton) == bit_of(3));
     baton.vgic->drain(baton.cpu(0));
     enter_next_kernel(baton);
@@ -440,7 +440,7 @@ TEST_CASE("SGIs that wait for a lost CPU are forgotten") {
     Baton baton{2};
     baton.start_guest(0);
     baton.start_guest(1);
-    baton.vgic->send_sgis(baton.cpu(0), SgiRegister::sgi1r, SgiRequest::to_all_others(3));
+    baton.vgic->send_sgis(baton.cpu(0), SgiRegister::sgi1r, sgi_to_all_others(3));
     baton.vgic->drain(baton.cpu(0)); // CPU 1 does not answer.
     baton.vgic->fence(baton.cpu(1));
     enter_next_kernel(baton);
@@ -452,7 +452,7 @@ TEST_CASE("an SGI that comes to a drained CPU costs the gathering nothing") {
     baton.start_guest(0);
     baton.start_guest(1);
     baton.vgic->drain(baton.cpu(1));
-    baton.vgic->send_sgis(baton.cpu(0), SgiRegister::sgi1r, SgiRequest::to_all_others(3));
+    baton.vgic->send_sgis(baton.cpu(0), SgiRegister::sgi1r, sgi_to_all_others(3));
     baton.vgic->drain(baton.cpu(0));
     CHECK(baton.vgic->gather(baton.cpu(0)));
     CHECK(waiting_sgis(baton) == bit_of(3)); // It forgets it itself.

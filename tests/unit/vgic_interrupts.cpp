@@ -257,7 +257,7 @@ TEST_CASE("Baton's own interrupts are told apart and are not the guest's") {
     CHECK(baton->gic.at(0, hyp_timer_ppi).enabled);
     CHECK(baton->gic.at(0, hyp_timer_ppi).priority == own_priority);
     CHECK(baton->gic.at(0, maintenance_ppi).enabled);
-    CHECK(baton->gic.at(0, kick_sgi).enabled);
+    CHECK(baton->gic.at(0, index(kick_sgi)).enabled);
     CHECK(baton->gic.at(0, virtual_timer_ppi).priority == (to_physical_priority(0xf8) & 0xf8));
 }
 
@@ -298,6 +298,6 @@ TEST_CASE("standby ends when an interrupt is pending") {
     CHECK(baton->acknowledge(0) == 40);
     CHECK_FALSE(baton->vgic->has_pending_interrupt(baton->cpu(0)));
     baton->set_bit(0, isenabler, 3);
-    baton->vgic->send_sgis(baton->cpu(1), SgiRegister::sgi1r, SgiRequest::to(3, 0));
+    baton->vgic->send_sgis(baton->cpu(1), SgiRegister::sgi1r, sgi_to(3, 0));
     CHECK(baton->vgic->has_pending_interrupt(baton->cpu(0)));
 }

@@ -109,7 +109,7 @@ TEST_CASE("LPIs beside SPIs and SGIs: each comes, whatever makes room for what")
             baton->gic.configure_lpi(8192 + i, static_cast<u8>(16 * (i * 7 % 10)));
             baton->set_bit(0, ispendr, 32 + i);
             baton->send_lpi(0, 8192 + i);
-            baton->send_sgi(0, SgiRequest::to(i, 0));
+            baton->send_sgi(0, sgi_to(i, 0));
             expected.insert({32 + i, 8192 + i, i});
         }
         const auto first = baton->acknowledge(0); // the rest comes while it is active

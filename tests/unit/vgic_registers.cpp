@@ -130,7 +130,7 @@ TEST_CASE("turning a group off takes its pending interrupts out of all list regi
     baton.set_bit(0, ispendr, 32);
     baton.set_bit(0, ispendr, 33);
     baton.set_bit(1, isenabler, 2);
-    baton.send_sgi(0, SgiRequest::to(2, 1));
+    baton.send_sgi(0, sgi_to(2, 1));
     baton.write(0, gicd_base, 1);
     CHECK(baton.acknowledge(0) == spurious);
     CHECK(baton.acknowledge(1) == spurious);

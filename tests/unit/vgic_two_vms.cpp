@@ -26,11 +26,11 @@ class TwoVms {
         static_cast<void>(
             platform_->arch->gic.redistributors.push({{gicr_base}, cpus * gicr_stride}));
         static_cast<void>(platform_->arch->gic.its.push({{its_base}, 0x2'0000}));
-        platform_->arch->gic.maintenance_interrupt = maintenance_ppi;
-        platform_->arch->timer.hyp = hyp_timer_ppi;
+        platform_->arch->gic.maintenance_interrupt = Intid{maintenance_ppi};
+        platform_->arch->timer.hyp = Intid{hyp_timer_ppi};
         CHECK(physical->init(*platform_, GicModel::affinity(0)).has_value());
-        CHECK(physical->own_spi(own_console, GicModel::affinity(0)));
-        CHECK_FALSE(physical->own_spi(spi_end, GicModel::affinity(0)));
+        CHECK(physical->own_spi(Intid{own_console}, GicModel::affinity(0)));
+        CHECK_FALSE(physical->own_spi(Intid{spi_end}, GicModel::affinity(0)));
         SpiSet of_first{}, of_second = physical->spis();
         of_first[1] = 0x5555'5555;
         of_second[1] = 0xaaaa'aaaa;
@@ -71,7 +71,7 @@ class TwoVms {
                     if (came.kick) {
                         vgic_of(i).flush(cpu(i));
                     }
-                    own_spi = came.spi != 0 ? came.spi : own_spi;
+                    own_spi = came.spi != Intid{} ? index(came.spi) : own_spi;
                     any = true;
                 }
             }
@@ -97,7 +97,7 @@ class TwoVms {
     std::vector<std::pair<GicModel::Interrupt, u64>> spis(u32 vm) {
         std::vector<std::pair<GicModel::Interrupt, u64>> all;
         for (u32 intid = 32; intid < spi_end; intid++) {
-            if (contains(vgics[vm]->spis(), intid)) {
+            if (contains(vgics[vm]->spis(), Intid{intid})) {
                 all.emplace_back(gic.at(0, intid), gic.route(intid));
             }
         }
@@ -206,7 +206,7 @@ TEST_CASE("SGIs and kicks go to the sender's VM alone") {
     vms.start_guest(0);
     vms.start_guest(1);
     vms.kicked.clear();
-    vms.vgics[0]->send_sgis(vms.cpu(2), SgiRegister::sgi1r, SgiRequest::to_all_others(3));
+    vms.vgics[0]->send_sgis(vms.cpu(2), SgiRegister::sgi1r, sgi_to_all_others(3));
     vms.vgics[0]->send_sgis(vms.cpu(2), SgiRegister::sgi1r, {u64{4} << 24 | 0xffff});
     vms.take_exits();
     for (u32 i = 0; i < cpus; i++) {
@@ -286,8 +286,7 @@ TEST_CASE("a handover of one VM, a lost CPU included, leaves the other's interru
         // One is active there, others are pending in list registers and behind them.
         const u32 active = vms.acknowledge(other + 4);
         CHECK(active == 32 + other);
-        vms.vgics[other]->send_sgis(vms.cpu(other), SgiRegister::sgi1r,
-                                    SgiRequest::to_all_others(5));
+        vms.vgics[other]->send_sgis(vms.cpu(other), SgiRegister::sgi1r, sgi_to_all_others(5));
         const auto before = vms.spis(other);
 
         const u32 lost = vm + 8;
@@ -350,11 +349,11 @@ TEST_CASE("a guest deactivates nothing that is not its own") {
 TEST_CASE("Baton's own SPI comes whatever guests mask, and stays active until it is done with") {
     TwoVms vms;
     vms.drain(0);
-    vms.physical->pend(own_console);
+    vms.physical->pend(Intid{own_console});
     vms.take_exits();
     CHECK(vms.own_spi == own_console);
     CHECK(vms.gic.at(0, own_console).active);
-    vms.vgics[0]->own_spi_done(vms.cpu(0), own_console);
+    vms.vgics[0]->own_spi_done(vms.cpu(0), Intid{own_console});
     CHECK_FALSE(vms.gic.at(0, own_console).active);
     CHECK(vms.vgics[0]->gather(vms.cpu(0)));
     CHECK(vms.gic.at(0, own_console).enabled);
@@ -364,8 +363,8 @@ TEST_CASE("Baton's own SPI comes whatever guests mask, and stays active until it
 TEST_CASE("Baton pends an SPI of a VM as a device would, and no other VM's") {
     TwoVms vms;
     vms.start_guest(1);
-    vms.vgics[1]->pend(32);
+    vms.vgics[1]->pend(Intid{32});
     CHECK_FALSE(vms.gic.at(0, 32).is_pending());
-    vms.vgics[1]->pend(33);
+    vms.vgics[1]->pend(Intid{33});
     CHECK(vms.acknowledge(1) == 33);
 }

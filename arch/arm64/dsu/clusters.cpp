@@ -28,7 +28,7 @@ void stop(dsu::Unit& unit) {
 
 /// As if the guest had set it pending. The line is modelled as an edge: it rises once for all
 /// overflows that are flagged at a time.
-void raise(u32 spi) { this_cpu().vm->vgic.pend(spi); }
+void raise(InterruptId spi) { this_cpu().vm->vgic.pend(spi); }
 
 /// The guest's access, and what comes of it.
 template <class Use>
@@ -103,11 +103,11 @@ std::span<const CounterUnit> Clusters::describe(const Platform& platform) {
     if (!models_) {
         return {};
     }
-    const u32 end = hypervisor().gic.distributor().spi_end();
+    const InterruptId end = hypervisor().gic.distributor().spi_end();
     for (u32 number = 0; number < count_; number++) {
         CounterUnit node{.interrupt_parent = *platform.interrupt_controller.phandle,
                          .interrupt_cells = platform.interrupt_controller.cells,
-                         .interrupt = end - 1 - number,
+                         .interrupt = InterruptId{index(end) - 1 - number},
                          .cpus = {}};
         const usize last = std::min<usize>((number + 1) * cpus_per_model, platform.cpus.size());
         for (usize cpu = number * cpus_per_model; cpu < last; cpu++) {

@@ -37,7 +37,7 @@ class ModelUnit {
         return std::exchange(rose_, false);
     }
 
-    u32 interrupt = 0; ///< an SPI
+    InterruptId interrupt{}; ///< an SPI
 
   private:
     void follow_line() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/arm64/barrier.hpp"
+#include "arch/arm64/gic/intid.hpp"
 #include "arch/arm64/gic/maintenance.hpp"
 #include "arch/arm64/gic/priority.hpp"
 #include "arch/arm64/gic/registers.hpp"
@@ -22,16 +23,16 @@ class CpuInterface {
     static void give_back();
 
     /// ICC_IAR1_EL1's INTID; 1020 to 1023 if there is none.
-    static u32 acknowledge() {
+    static Intid acknowledge() {
         const u64 intid = read_raw<ICC_IAR1_EL1>() & ICC_IAR1_EL1::INTID;
         // What the interrupt was sent for is read after this: the acknowledgement has been made
         // (dsb), and no load has gone ahead of it (isb).
         dsb_ish();
         isb();
-        return static_cast<u32>(intid);
+        return Intid{static_cast<u32>(intid)};
     }
-    static void drop_priority(u32 intid) { write_raw<ICC_EOIR1_EL1>(intid); }
-    static void deactivate(u32 intid) { write_raw<ICC_DIR_EL1>(intid); }
+    static void drop_priority(Intid intid) { write_raw<ICC_EOIR1_EL1>(index(intid)); }
+    static void deactivate(Intid intid) { write_raw<ICC_DIR_EL1>(index(intid)); }
 
     /// @param request a value of ICC_SGI1R_EL1. On the way back to a guest no isb is needed after.
     static void send_sgi(u64 request) {

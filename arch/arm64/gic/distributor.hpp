@@ -34,7 +34,8 @@ class Distributor {
             return std::unexpected(Error::unsupported);
         }
         typer_ = frame_.read(Gicd32::TYPER);
-        spi_end_ = std::min(((typer_ & gicd_typer::ITLinesNumber) + 1) * 32, first_special_intid);
+        spi_end_ =
+            std::min(Intid{((typer_ & gicd_typer::ITLinesNumber) + 1) * 32}, first_special_intid);
 
         control_at_entry_ = frame_.read(Gicd32::CTLR);
         // ARE may change only while both groups are off (12.9.4).
@@ -76,15 +77,15 @@ class Distributor {
     PhysRange range() const { return range_; }
     const Frame& frame() const { return frame_; }
     u32 typer() const { return typer_; }
-    u32 spi_end() const { return spi_end_; } ///< one above the last implemented SPI
-    u32 used_banks() const { return bank_of(spi_end_ + 31); }
+    Intid spi_end() const { return spi_end_; } ///< one above the last implemented SPI
+    u32 used_banks() const { return (index(spi_end_) + 31) / 32; }
     /// @param n 1 to used_banks() - 1
     Bank& bank(u32 n) { return banks_[n - 1]; }
     /// All that are implemented.
     SpiSet spis() const {
         SpiSet all{};
         for (u32 n = 1; n < used_banks(); n++) {
-            all[n] = ~u32{0} >> (32 - std::min(spi_end_ - n * 32, u32{32}));
+            all[n] = ~u32{0} >> (32 - std::min(index(spi_end_) - n * 32, u32{32}));
         }
         return all;
     }
@@ -117,7 +118,7 @@ class Distributor {
     PhysRange range_{};
     Frame frame_{};
     u32 typer_ = 0;
-    u32 spi_end_ = first_spi;
+    Intid spi_end_ = first_spi;
     u32 control_at_entry_ = 0;
     std::array<Bank, bank_count - 1> banks_{};
 };

@@ -32,13 +32,13 @@ class Gic {
     /// An SPI that no VM gets: level-sensitive, above all of a guest's, and enabled. Before any VM
     /// is given its SPIs. From now on Vgic::handle_interrupts tells of it on that CPU.
     /// @return false: there is no such SPI
-    bool own_spi(u32 intid, u64 mpidr);
+    bool own_spi(Intid intid, u64 mpidr);
 
     /// All SPIs but Baton's own.
     SpiSet spis() const;
-    bool is_own_spi(u32 intid) const { return contains(own_spis_, intid); }
+    bool is_own_spi(Intid intid) const { return contains(own_spis_, intid); }
     /// Makes it pending, as a device would. For those of a VM: Vgic::pend.
-    void pend(u32 spi) {
+    void pend(Intid spi) {
         distributor_.bank(bank_of(spi)).write(InterruptRegister::ISPENDR, bit_of(spi));
     }
     /// A host kexec, the last CPU, before its own part.
@@ -51,8 +51,8 @@ class Gic {
     Its<Hardware>& its(u32 n) { return its_[n]; }
     u32 cpu_count() const { return cpu_count_; }
 
-    u32 timer() const { return timer_; }
-    u32 maintenance() const { return maintenance_; }
+    Intid timer() const { return timer_; }
+    Intid maintenance() const { return maintenance_; }
     u32 own() const { return own_; }       ///< Baton's own, of bank 0
     u32 hidden() const { return hidden_; } ///< from guests: Baton's own, and the other EL2 timer's
 
@@ -64,8 +64,8 @@ class Gic {
     u32 its_count_ = 0;
     u32 cpu_count_ = 0;
     SpiSet own_spis_{};
-    u32 maintenance_ = 0;
-    u32 timer_ = 0;
+    Intid maintenance_{};
+    Intid timer_{};
     u32 own_ = 0;
     u32 hidden_ = 0;
 };

@@ -31,16 +31,14 @@ Result<> walk_redistributors(PhysRange region, u64 given_stride, FrameMap& map) 
     return {};
 }
 
-constexpr bool is_ppi(u32 intid) { return intid >= first_ppi && intid < first_spi; }
-
 } // namespace detail
 
 template <GicHardware Hardware>
 Result<> Gic<Hardware>::init(const Platform& platform, u64 boot_mpidr) {
     maintenance_ = platform.arch->gic.maintenance_interrupt;
     timer_ = platform.arch->timer.hyp;
-    const u32 other_timer = platform.arch->timer.hyp_virt.value_or(timer_);
-    if (!detail::is_ppi(maintenance_) || !detail::is_ppi(timer_) || !detail::is_ppi(other_timer)) {
+    const Intid other_timer = platform.arch->timer.hyp_virt.value_or(timer_);
+    if (!is_ppi(maintenance_) || !is_ppi(timer_) || !is_ppi(other_timer)) {
         return std::unexpected(Error::unsupported);
     }
     own_ = bit_of(kick_sgi) | bit_of(maintenance_) | bit_of(timer_);
@@ -82,7 +80,7 @@ Result<PhysRange> Gic<Hardware>::attach(CpuId id, u64 mpidr) {
 }
 
 template <GicHardware Hardware>
-bool Gic<Hardware>::own_spi(u32 intid, u64 mpidr) {
+bool Gic<Hardware>::own_spi(Intid intid, u64 mpidr) {
     if (is_private(intid) || !contains(distributor_.spis(), intid)) {
         return false;
     }
@@ -90,7 +88,7 @@ bool Gic<Hardware>::own_spi(u32 intid, u64 mpidr) {
     own_spis_[n] |= bit_of(intid);
     auto& bank = distributor_.bank(n);
     (void)bank.set_edges(bit_of(intid), 0);
-    bank.write_priority(intid % 32, own_priority);
+    bank.write_priority(index(intid) % 32, own_priority);
     distributor_.route(n, bit_of(intid), packed_affinity(mpidr));
     bank.write(InterruptRegister::ISENABLER, bit_of(intid));
     return true;

@@ -4,6 +4,7 @@
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/gicr.hpp"
 #include "arch/arm64/gic/hardware.hpp"
+#include "arch/arm64/gic/intid.hpp"
 #include "hyp/address.hpp"
 #include "hyp/result.hpp"
 
@@ -21,9 +22,9 @@ concept GicHardware =
         frame.write(Gicd64::IROUTER, u64{0}, u64{8});
         frame.write_byte(Gicd32::CTLR, u8{0}, u64{0});
         { cpu.bring_up(true) } -> std::same_as<Result<>>;
-        { cpu.acknowledge() } -> std::same_as<u32>;
-        cpu.drop_priority(u32{0});
-        cpu.deactivate(u32{0});
+        { cpu.acknowledge() } -> std::same_as<Intid>;
+        cpu.drop_priority(Intid{});
+        cpu.deactivate(Intid{});
         cpu.send_sgi(u64{0});
         { cpu.list_register(u32{0}) } -> std::same_as<u64>;
         typename T::Lock::Guard{lock};

@@ -22,14 +22,16 @@ enum class SgiRegister { sgi0r, sgi1r, asgi1r };
 struct SgiRequest {
     u64 value = 0;
 
-    static constexpr SgiRequest to(u32 intid, u32 affinity) {
-        return {u64{intid} << intid_low | u64{affinity >> 24} << aff3_low |
+    static constexpr SgiRequest to(Intid intid, u32 affinity) {
+        return {u64{index(intid)} << intid_low | u64{affinity >> 24} << aff3_low |
                 u64{affinity >> 16 & 0xff} << aff2_low | u64{affinity >> 8 & 0xff} << aff1_low |
                 u64{affinity >> 4 & 0xf} << range_low | u64{1} << (affinity & 0xf)};
     }
-    static constexpr SgiRequest to_all_others(u32 intid) { return {u64{intid} << intid_low | irm}; }
+    static constexpr SgiRequest to_all_others(Intid intid) {
+        return {u64{index(intid)} << intid_low | irm};
+    }
 
-    constexpr u32 intid() const { return static_cast<u32>(value >> intid_low) & 0xf; }
+    constexpr Intid intid() const { return Intid{static_cast<u32>(value >> intid_low) & 0xf}; }
     constexpr bool is_to_all_others() const { return (value & irm) != 0; }
     constexpr u32 targets() const { return static_cast<u32>(value) & 0xffff; }
     /// The packed affinity of target 0: Aff3 to Aff1, and 16 times the range selector.
@@ -39,8 +41,9 @@ struct SgiRequest {
                                 (value >> range_low & 0xf) << 4);
     }
     /// The same targets, without those not in `targets`, and another SGI.
-    constexpr SgiRequest with(u32 intid, u32 targets) const {
-        return {(value & ~(u64{0xf} << intid_low | 0xffff)) | u64{intid} << intid_low | targets};
+    constexpr SgiRequest with(Intid intid, u32 targets) const {
+        return {(value & ~(u64{0xf} << intid_low | 0xffff)) | u64{index(intid)} << intid_low |
+                targets};
     }
     /// For an implementation without range selector, to which the field is RES0.
     constexpr SgiRequest without_range() const { return {value & ~(u64{0xf} << range_low)}; }

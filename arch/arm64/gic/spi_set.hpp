@@ -10,7 +10,7 @@ namespace baton::arm64::gic {
 /// SPIs: bit n % 32 of word n / 32 is INTID n. Word 0 is empty.
 using SpiSet = std::array<u32, bank_count>;
 
-constexpr bool contains(const SpiSet& set, u32 intid) {
+constexpr bool contains(const SpiSet& set, Intid intid) {
     return (set[bank_of(intid)] & bit_of(intid)) != 0;
 }
 

@@ -10,16 +10,16 @@ struct GicInfo {
     PhysRange distributor;
     StaticVector<PhysRange, 64> redistributors;
     u64 redistributor_stride = 0; ///< bytes; 0: as GICR_TYPER.VLPIS says
-    u32 maintenance_interrupt = 0;
+    InterruptId maintenance_interrupt{};
     StaticVector<PhysRange, 64> its;
 };
 
 struct TimerInfo {
-    std::optional<u32> secure;
-    u32 physical = 0;
-    u32 virt = 0;
-    u32 hyp = 0;
-    std::optional<u32> hyp_virt;
+    std::optional<InterruptId> secure;
+    InterruptId physical{};
+    InterruptId virt{};
+    InterruptId hyp{};
+    std::optional<InterruptId> hyp_virt;
 };
 
 struct PsciInfo {
@@ -33,11 +33,11 @@ struct PsciInfo {
 
 namespace baton {
 
-/// What of the machine's description is arm64's. Interrupts are INTIDs.
+/// What of the machine's description is arm64's.
 struct ArchPlatform {
     arm64::GicInfo gic;
     arm64::TimerInfo timer;
-    std::optional<u32> pmu_interrupt; ///< only if it is a PPI
+    std::optional<InterruptId> pmu_interrupt; ///< only if it is a PPI
     arm64::PsciInfo psci;
 };
 
@@ -54,9 +54,10 @@ struct FullPlatform : Platform {
     ArchPlatform part;
 };
 
-/// The INTID of the at-th interrupt of a node. Nothing if it has no such, if it is not the GIC's,
+/// The at-th interrupt of a node. Nothing if it has no such, if it is not the GIC's,
 /// or if it is not private to each CPU.
-std::optional<u32> private_interrupt(const InterruptController& gic, FdtNode node, u32 at);
+std::optional<InterruptId> private_interrupt(const InterruptController& controller, FdtNode node,
+                                             u32 at);
 
 Result<> parse_its(const FdtWalk& walk, Platform& platform);
 Result<> parse_timer(FdtNode node, Platform& platform);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/gic/intid.hpp"
 #include "hyp/log/format.hpp"
 #include "hyp/platform/arch_nodes.hpp"
 #include "hyp/platform/fdt_writer.hpp"
@@ -11,8 +12,6 @@
 namespace baton::arch {
 
 namespace {
-
-constexpr u32 first_spi = 32;
 
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
     return std::ranges::find(names, name) != names.end();
@@ -116,7 +115,7 @@ void write_own_nodes(const GuestDtbRequest& request, FdtWriter& writer) {
         writer.begin_node(name.data());
         writer.string("compatible", "arm,dsu-pmu");
         writer.cells("interrupt-parent", 1, dsu.interrupt_parent);
-        write_interrupt({.number = dsu.interrupt, .is_edge = true},
+        write_interrupt({.id = dsu.interrupt, .is_edge = true},
                         writer.property("interrupts", usize{4} * dsu.interrupt_cells));
         CellWriter cpus{writer.property("cpus", 4 * dsu.cpus.size())};
         for (const u32 cpu : dsu.cpus) {
@@ -131,7 +130,7 @@ void write_interrupt(GuestInterrupt interrupt, std::span<std::byte> specifier) {
     constexpr u32 is_spi = 0, edge = 1, level = 4;
     CellWriter cells{specifier};
     cells.put(1, is_spi);
-    cells.put(1, interrupt.number - first_spi);
+    cells.put(1, index(interrupt.id) - index(arm64::gic::first_spi));
     cells.put(1, interrupt.is_edge ? edge : level);
 }
 

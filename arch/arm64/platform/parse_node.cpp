@@ -66,7 +66,7 @@ Result<bool> parse_node(const FdtWalk& walk, Platform& platform) {
 
 Result<> finish_parsing(Platform& platform) {
     const ArchPlatform& own = *platform.arch;
-    if (own.timer.hyp == 0) { // no PPI's number
+    if (own.timer.hyp == InterruptId{}) { // no PPI's number
         return fail(platform, Error::unsupported, "no Armv8 timer");
     }
     if (own.psci.major == 0 && own.psci.minor == 0) {

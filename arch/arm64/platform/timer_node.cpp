@@ -12,7 +12,7 @@ Result<> parse_timer(FdtNode node, Platform& platform) {
     const InterruptController& gic = platform.interrupt_controller;
     static constexpr std::array<std::string_view, 5> names{"sec-phys", "phys", "virt", "hyp-phys",
                                                            "hyp-virt"};
-    std::array<std::optional<u32>, names.size()> found{};
+    std::array<std::optional<InterruptId>, names.size()> found{};
     if (const auto listed = node.get("interrupt-names")) {
         StringReader strings{*listed};
         u32 at = 0;

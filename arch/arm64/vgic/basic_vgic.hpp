@@ -55,7 +55,7 @@ class BasicVgic {
     struct OwnInterrupts {
         bool kick = false;
         bool timer = false; ///< EL2 physical timer: stays active until `timer_done`
-        u32 spi = 0;        ///< of Gic::own_spi, or 0: stays active until `own_spi_done`
+        Intid spi{};        ///< of Gic::own_spi, or 0, an SGI: stays active until `own_spi_done`
     };
 
     // Bring-up, in this order, after Gic's.
@@ -79,7 +79,7 @@ class BasicVgic {
     /// After `OwnInterrupts::timer`, when the timer has been silenced or set anew.
     void timer_done(Cpu& cpu) { cpu.interface_.hardware().deactivate(timer_); }
     /// After `OwnInterrupts::spi`, when its device is silent.
-    void own_spi_done(Cpu& cpu, u32 spi) { cpu.interface_.hardware().deactivate(spi); }
+    void own_spi_done(Cpu& cpu, Intid spi) { cpu.interface_.hardware().deactivate(spi); }
     /// After a kick: SGIs that other CPUs have left go into list registers.
     void flush(Cpu& cpu);
     /// Is there anything that may wake the guest from a standby state?
@@ -112,9 +112,9 @@ class BasicVgic {
     bool write_trapped_sysreg(Cpu& cpu, SysregEncoding encoding, u64 value);
     void send_sgis(Cpu& cpu, SgiRegister reg, SgiRequest request);
     /// An SPI of the VM's that a device which Baton models makes pending. From any CPU.
-    void pend(u32 spi);
+    void pend(Intid spi);
     /// It is pending no more, unless a list register has it already.
-    void unpend(u32 spi);
+    void unpend(Intid spi);
 
     const SpiSet& spis() const { return distributor_.spis(); }
 
@@ -231,17 +231,16 @@ class BasicVgic {
         BasicVgic& vgic;
         Cpu& cpu;
 
-        Bank& operator()(u32 intid) const {
+        Bank& operator()(Intid intid) const {
             return is_private(intid) ? cpu.redistributor_.bank()
                                      : vgic.distributor_.bank(bank_of(intid));
         }
         /// It is the guest's, and has an active state.
-        bool has(u32 intid) const {
-            return is_private(intid)
-                       ? is_sgi(intid) || (vgic.hidden_ & bit_of(intid)) == 0
-                       : intid < first_special_intid && contains(vgic.distributor_.spis(), intid);
+        bool has(Intid intid) const {
+            return is_private(intid) ? is_sgi(intid) || (vgic.hidden_ & bit_of(intid)) == 0
+                                     : is_spi(intid) && contains(vgic.distributor_.spis(), intid);
         }
-        u8 lpi_priority(u32 intid) const { return cpu.redistributor_.lpis().priority(intid); }
+        u8 lpi_priority(Intid intid) const { return cpu.redistributor_.lpis().priority(intid); }
         /// All are in Group 1.
         bool forwards_lpis() const {
             return (vgic.distributor_.control().load(std::memory_order_relaxed) &
@@ -286,7 +285,7 @@ class BasicVgic {
     /// SGIs of `target` may have become deliverable.
     void present_sgis(Cpu& cpu, Cpu& target);
     /// False: `target` takes it in a group that the sender's register does not reach.
-    bool leave_sgi(Cpu& target, u32 sgi, bool any_group);
+    bool leave_sgi(Cpu& target, Intid sgi, bool any_group);
     /// After an SGI was left for `target`, by whoever left it; after `target` has come to rest, by
     /// itself. Of the two atomics each of them writes one and then reads the other, all four
     /// accesses sequentially consistent: so one of them sees that a handover is to forget an SGI.
@@ -322,8 +321,8 @@ class BasicVgic {
     std::atomic<bool> has_idle_lpis_{false};
     std::atomic<bool> has_idle_sgis_{false};
     std::atomic<bool> has_stuck_lpis_{false};
-    u32 timer_ = 0;             ///< as Gic's
-    u32 maintenance_ = 0;       ///< as Gic's
+    Intid timer_{};             ///< as Gic's
+    Intid maintenance_{};       ///< as Gic's
     u32 hidden_ = 0;            ///< as Gic's
     bool has_lost_cpu_ = false; ///< since the last gather: locks may be held for good
 };

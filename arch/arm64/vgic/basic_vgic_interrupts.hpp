@@ -12,7 +12,7 @@ auto BasicVgic<Hardware>::handle_interrupts(Cpu& cpu) -> OwnInterrupts {
     // What is left after so many is signalled again at once: a flood does not keep a kick waiting.
     constexpr u32 most_at_once = 32;
     for (u32 n = 0; n < most_at_once; n++) {
-        const u32 intid = hardware.acknowledge();
+        const Intid intid = hardware.acknowledge();
         if (intid >= first_special_intid) {
             if (!is_lpi(intid)) {
                 break;
@@ -73,7 +73,7 @@ void BasicVgic<Hardware>::present_sgis(Cpu& cpu, Cpu& target) {
 }
 
 template <GicHardware Hardware>
-bool BasicVgic<Hardware>::leave_sgi(Cpu& target, u32 sgi, bool any_group) {
+bool BasicVgic<Hardware>::leave_sgi(Cpu& target, Intid sgi, bool any_group) {
     if (!target.redistributor_.bank().send(sgi, any_group)) {
         return false;
     }
@@ -109,14 +109,14 @@ void BasicVgic<Hardware>::kick_others(Cpu& self) {
 }
 
 template <GicHardware Hardware>
-void BasicVgic<Hardware>::pend(u32 spi) {
+void BasicVgic<Hardware>::pend(Intid spi) {
     if (contains(distributor_.spis(), spi)) {
         distributor_.bank(bank_of(spi)).set_pending(bit_of(spi), {});
     }
 }
 
 template <GicHardware Hardware>
-void BasicVgic<Hardware>::unpend(u32 spi) {
+void BasicVgic<Hardware>::unpend(Intid spi) {
     if (contains(distributor_.spis(), spi)) {
         distributor_.bank(bank_of(spi)).clear_pending(bit_of(spi));
     }
@@ -128,7 +128,7 @@ void BasicVgic<Hardware>::unpend(u32 spi) {
 template <GicHardware Hardware>
 void BasicVgic<Hardware>::send_sgis(Cpu& cpu, SgiRegister reg, SgiRequest request) {
     const bool any_group = reg == SgiRegister::sgi1r;
-    const u32 sgi = request.intid();
+    const Intid sgi = request.intid();
     auto& hardware = cpu.interface_.hardware();
     if (request.is_to_all_others()) {
         bool reached = false;
@@ -181,7 +181,7 @@ bool BasicVgic<Hardware>::write_trapped_sysreg(Cpu& cpu, SysregEncoding encoding
     } else if (encoding == ICC_ASGI1R_EL1::encoding) {
         send_sgis(cpu, SgiRegister::asgi1r, {value});
     } else if (encoding == ICC_DIR_EL1::encoding) {
-        cpu.interface_.deactivate(static_cast<u32>(value & ICC_IAR1_EL1::INTID), banks(cpu));
+        cpu.interface_.deactivate(Intid{static_cast<u32>(value & ICC_IAR1_EL1::INTID)}, banks(cpu));
     } else {
         return false;
     }

@@ -93,13 +93,13 @@ class InterruptBank {
 
     // What the virtual interface asks and tells of single interrupts.
 
-    u8 priority(u32 intid) const { return read_priority(intid % 32); }
-    bool is_group1(u32 intid) const { return (group1() & bit_of(intid)) != 0; }
-    bool is_forwarded(u32 intid) const { return (forwarded() & bit_of(intid)) != 0; }
+    u8 priority(Intid intid) const { return read_priority(index(intid) % 32); }
+    bool is_group1(Intid intid) const { return (group1() & bit_of(intid)) != 0; }
+    bool is_forwarded(Intid intid) const { return (forwarded() & bit_of(intid)) != 0; }
 
     /// The interrupt was acknowledged: was it pending by itself (an edge, or set pending by
     /// software) and not for its line alone?
-    bool take_latch(u32 intid) {
+    bool take_latch(Intid intid) {
         const u32 bit = bit_of(intid);
         if ((latched_.load(std::memory_order_relaxed) & bit) != 0) {
             latched_.fetch_and(~bit, std::memory_order_relaxed);
@@ -109,7 +109,7 @@ class InterruptBank {
     }
     /// Makes an acknowledged interrupt pending again. One that was so for its line alone needs no
     /// help: the line pends it, or has dropped and there is nothing to tell any more.
-    void pend_again(u32 intid, bool latched) {
+    void pend_again(Intid intid, bool latched) {
         const u32 bit = bit_of(intid);
         if ((software() & bit) != 0) {
             pending_.fetch_or(bit, std::memory_order_relaxed);
@@ -121,7 +121,7 @@ class InterruptBank {
     // SGIs, which software alone keeps.
 
     /// @return the SGI reached the CPU: `any_group`, or it is in Group 0
-    bool send(u32 intid, bool any_group) {
+    bool send(Intid intid, bool any_group) {
         if (!any_group && is_group1(intid)) {
             return false;
         }
@@ -134,7 +134,7 @@ class InterruptBank {
         return pending_.load(std::memory_order_relaxed) & enabled() & forwarded();
     }
     void forget_sgis() { pending_.store(0, std::memory_order_relaxed); }
-    bool take(u32 intid) {
+    bool take(Intid intid) {
         const u32 bit = bit_of(intid);
         return (pending_.fetch_and(~bit, std::memory_order_relaxed) & bit) != 0;
     }

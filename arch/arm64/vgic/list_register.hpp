@@ -16,15 +16,15 @@ struct ListRegister {
 
     /// Backed by the physical interrupt of the same INTID, which Baton has acknowledged and which
     /// is deactivated together with this one.
-    static constexpr ListRegister hardware(u32 intid, u8 priority, bool group1) {
-        return {hw | u64{intid} << pintid_low | common(intid, priority, group1)};
+    static constexpr ListRegister hardware(Intid intid, u8 priority, bool group1) {
+        return {hw | u64{index(intid)} << pintid_low | common(intid, priority, group1)};
     }
     /// Exists in software alone.
-    static constexpr ListRegister software(u32 intid, u8 priority, bool group1) {
+    static constexpr ListRegister software(Intid intid, u8 priority, bool group1) {
         return {common(intid, priority, group1)};
     }
 
-    constexpr u32 intid() const { return static_cast<u32>(value); }
+    constexpr Intid intid() const { return Intid{static_cast<u32>(value)}; }
     constexpr u8 priority() const { return static_cast<u8>(value >> priority_low); }
     constexpr bool is_hardware() const { return (value & hw) != 0; }
     constexpr State state() const { return static_cast<State>(value >> state_low); }
@@ -55,8 +55,9 @@ struct ListRegister {
     static constexpr u64 pending_bit = u64{1} << 62;
     static constexpr u64 active_bit = u64{1} << 63;
 
-    static constexpr u64 common(u32 intid, u8 priority, bool group1) {
-        return pending_bit | (group1 ? group1_bit : 0) | u64{priority} << priority_low | intid;
+    static constexpr u64 common(Intid intid, u8 priority, bool group1) {
+        return pending_bit | (group1 ? group1_bit : 0) | u64{priority} << priority_low |
+               index(intid);
     }
 };
 

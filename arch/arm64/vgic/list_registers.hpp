@@ -48,7 +48,7 @@ class ListRegisters {
         }
     }
     /// @param free as `free()` returned it
-    std::optional<u32> find(u32 intid, u32 free) const {
+    std::optional<u32> find(Intid intid, u32 free) const {
         for (u32 used = all() & ~free; used != 0; used &= used - 1) {
             const ListRegister value = get(first(used));
             if (value.intid() == intid && value.is_valid()) {

@@ -16,11 +16,11 @@ namespace baton::arm64::gic {
 class LpiSet {
   public:
     bool empty() const { return top_.load(std::memory_order_relaxed) == 0; }
-    bool contains(u32 lpi) const {
+    bool contains(Intid lpi) const {
         return lpi < lpi_end && (words_[word(lpi)].load() & bit(lpi)) != 0;
     }
 
-    void add(u32 lpi) {
+    void add(Intid lpi) {
         if (lpi >= lpi_end) {
             return; // IDbits says that there is no such LPI
         }
@@ -28,7 +28,7 @@ class LpiSet {
         note(word(lpi));
     }
     /// False: it was not there.
-    bool remove(u32 lpi) {
+    bool remove(Intid lpi) {
         const u64 old = words_[word(lpi)].fetch_and(~bit(lpi));
         if ((old & ~bit(lpi)) == 0) {
             forget(word(lpi));
@@ -45,9 +45,9 @@ class LpiSet {
         }
     }
 
-    std::optional<u32> first() const {
-        std::optional<u32> found;
-        for_each([&](u32 lpi) {
+    std::optional<Intid> first() const {
+        std::optional<Intid> found;
+        for_each([&](Intid lpi) {
             found = lpi;
             return false;
         });
@@ -61,7 +61,7 @@ class LpiSet {
             for (u64 filled = filled_[group].load(); filled != 0; filled &= filled - 1) {
                 const u32 at = group * 64 + lowest(filled);
                 for (u64 bits = words_[at].load(); bits != 0; bits &= bits - 1) {
-                    if (!f(first_lpi + at * 64 + lowest(bits))) {
+                    if (!f(Intid{index(first_lpi) + at * 64 + lowest(bits)})) {
                         return;
                     }
                 }
@@ -70,12 +70,12 @@ class LpiSet {
     }
 
   private:
-    static constexpr u32 word_count = (lpi_end - first_lpi) / 64;
+    static constexpr u32 word_count = (index(lpi_end) - index(first_lpi)) / 64;
     static constexpr u32 group_count = (word_count + 63) / 64;
     static_assert(group_count <= 64);
 
-    static u32 word(u32 lpi) { return (lpi - first_lpi) / 64; }
-    static u64 bit(u32 lpi) { return u64{1} << (lpi % 64); }
+    static u32 word(Intid lpi) { return (index(lpi) - index(first_lpi)) / 64; }
+    static u64 bit(Intid lpi) { return u64{1} << (index(lpi) % 64); }
     static u32 lowest(u64 bits) { return static_cast<u32>(std::countr_zero(bits)); }
 
     void note(u32 at) {

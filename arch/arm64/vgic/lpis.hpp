@@ -90,11 +90,10 @@ class Lpis {
     }
 
     /// As the guest has configured it, in the implemented bits.
-    u8 priority(u32 lpi) const {
+    u8 priority(Intid lpi) const {
         const PhysRange table = config_table(config_.load(std::memory_order_relaxed));
-        return lpi - first_lpi < table.size
-                   ? Hardware::read_guest_byte(table.begin + (lpi - first_lpi)) & priority_mask_
-                   : 0;
+        const u32 at = index(lpi) - index(first_lpi);
+        return at < table.size ? Hardware::read_guest_byte(table.begin + at) & priority_mask_ : 0;
     }
 
     /// GICR_CTLR.DPG1NS: whether 1-of-N SPIs go elsewhere. Of the same register, so of one lock.
@@ -163,7 +162,7 @@ class Lpis {
     static PhysRange config_table(u64 propbaser) {
         const u64 count = intids(propbaser);
         return {{propbaser & gicr_propbaser::Physical_Address},
-                count > first_lpi ? count - first_lpi : 0};
+                count > index(first_lpi) ? count - index(first_lpi) : 0};
     }
     /// With the lock, but in `stop`.
     void change_control(u32 bit, bool set) {

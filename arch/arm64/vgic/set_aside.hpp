@@ -35,7 +35,7 @@ class SetAside {
         }
     }
 
-    bool contains(u32 intid) const { return (of_bank(bank_of(intid)) & bit_of(intid)) != 0; }
+    bool contains(Intid intid) const { return (of_bank(bank_of(intid)) & bit_of(intid)) != 0; }
     u32 of_bank(u32 bank) const {
         u32 bits = 0;
         for (const ListRegister interrupt : interrupts_) {

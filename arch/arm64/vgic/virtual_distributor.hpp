@@ -159,12 +159,13 @@ class VirtualDistributor {
     }
     bool is_route(u32 offset) const {
         constexpr auto base = static_cast<u32>(Gicd64::IROUTER);
-        return offset >= base + 8 * first_spi && offset < base + 8 * first_special_intid &&
-               contains(spis_, (offset - base) / 8);
+        return offset >= base + 8 * index(first_spi) &&
+               offset < base + 8 * index(first_special_intid) &&
+               contains(spis_, Intid{(offset - base) / 8});
     }
     /// The guest routes the SPI of GICD_IROUTER's `offset`.
     void note_route(u32 offset, bool home) {
-        const u32 intid = (offset - static_cast<u32>(Gicd64::IROUTER)) / 8;
+        const Intid intid{(offset - static_cast<u32>(Gicd64::IROUTER)) / 8};
         auto& away = away_[bank_of(intid) - 1];
         if (home) {
             away.fetch_and(~bit_of(intid), std::memory_order_relaxed);

@@ -67,7 +67,7 @@ class VirtualInterface {
 
     /// A physical interrupt has been acknowledged and its priority dropped; it is active now.
     template <class Banks>
-    void insert_hardware(u32 intid, const Banks& banks) {
+    void insert_hardware(Intid intid, const Banks& banks) {
         Bank& bank = banks(intid);
         const bool latched = bank.take_latch(intid);
         const auto interrupt =
@@ -94,17 +94,17 @@ class VirtualInterface {
 
     /// An LPI has been acknowledged and its priority dropped, also while the CPU is off.
     template <class Banks>
-    void insert_lpi(u32 intid, const Banks& banks) {
+    void insert_lpi(Intid intid, const Banks& banks) {
         if (!is_on() || waiting_.contains(intid) || !banks.forwards_lpis() ||
             !present_lpi(intid, banks)) {
             waiting_.add(intid);
         }
     }
     /// From any CPU: this one is to present it when it has been kicked.
-    void leave_lpi(u32 intid) { waiting_.add(intid); }
+    void leave_lpi(Intid intid) { waiting_.add(intid); }
     /// False: it has been presented.
-    bool take_lpi(u32 intid) { return waiting_.remove(intid); }
-    std::optional<u32> first_waiting_lpi() const { return waiting_.first(); }
+    bool take_lpi(Intid intid) { return waiting_.remove(intid); }
+    std::optional<Intid> first_waiting_lpi() const { return waiting_.first(); }
     void forget_waiting_lpis() { waiting_.clear(); }
     bool has_waiting_lpis() const { return !waiting_.empty(); }
     bool is_on() const { return is_on_.load(); }
@@ -118,10 +118,10 @@ class VirtualInterface {
         }
         settle_set_aside();
         take_in_set_aside();
-        Bank& bank = banks(0);
+        Bank& bank = banks(Intid{});
         u32 tried = 0;
         for (u32 sgis = bank.deliverable(); (sgis &= ~tried) != 0; sgis = bank.deliverable()) {
-            const u32 sgi = highest(sgis, bank);
+            const Intid sgi = highest(sgis, bank);
             tried |= bit_of(sgi);
             if (!insert_sgi(sgi, banks)) {
                 break;
@@ -145,7 +145,7 @@ class VirtualInterface {
 
     /// The guest's write to ICC_DIR_EL1, which traps while interrupts are set aside.
     template <class Banks>
-    void deactivate(u32 intid, const Banks& banks) {
+    void deactivate(Intid intid, const Banks& banks) {
         if (!banks.has(intid) || !hardware().has_split_eoi()) {
             return;
         }
@@ -183,7 +183,7 @@ class VirtualInterface {
     /// Those of a group that is forwarded no longer.
     template <class Banks>
     void take_back_unforwarded(const Banks& banks) {
-        const auto is_forwarded = [&](u32 intid) {
+        const auto is_forwarded = [&](Intid intid) {
             return is_lpi(intid) ? banks.forwards_lpis() : banks(intid).is_forwarded(intid);
         };
         take_back_if([&](ListRegister value) { return !is_forwarded(value.intid()); }, banks);
@@ -226,18 +226,18 @@ class VirtualInterface {
     /// No list register was left, or will be when one more is taken.
     static bool is_last(u32 free) { return (free & (free - 1)) == 0; }
 
-    static u32 highest(u32 sgis, const Bank& bank) {
-        u32 highest = ListRegisters<Hardware>::first(sgis);
+    static Intid highest(u32 sgis, const Bank& bank) {
+        Intid highest{ListRegisters<Hardware>::first(sgis)};
         for (sgis &= sgis - 1; sgis != 0; sgis &= sgis - 1) {
-            const u32 sgi = ListRegisters<Hardware>::first(sgis);
+            const Intid sgi{ListRegisters<Hardware>::first(sgis)};
             highest = bank.priority(sgi) < bank.priority(highest) ? sgi : highest;
         }
         return highest;
     }
     /// False: there is no room for it, nor for any of a lower priority.
     template <class Banks>
-    bool insert_sgi(u32 sgi, const Banks& banks) {
-        Bank& bank = banks(0);
+    bool insert_sgi(Intid sgi, const Banks& banks) {
+        Bank& bank = banks(Intid{});
         if (set_aside_.contains(sgi)) {
             return true; // Not signalled again before it is deactivated.
         }
@@ -261,7 +261,7 @@ class VirtualInterface {
 
     /// False: there is no room for it, or the guest has not ended the one before it.
     template <class Banks>
-    bool present_lpi(u32 intid, const Banks& banks) {
+    bool present_lpi(Intid intid, const Banks& banks) {
         if (set_aside_.contains(intid)) {
             return false;
         }
@@ -292,11 +292,11 @@ class VirtualInterface {
         }
     }
     template <class Banks>
-    std::optional<u32> most_urgent_lpi(const Banks& banks) const {
-        std::optional<u32> best;
+    std::optional<Intid> most_urgent_lpi(const Banks& banks) const {
+        std::optional<Intid> best;
         u8 priority = 0;
         u32 seen = 0;
-        waiting_.for_each([&](u32 lpi) {
+        waiting_.for_each([&](Intid lpi) {
             if (const u8 its = banks.lpi_priority(lpi);
                 !set_aside_.contains(lpi) && (!best || its < priority)) {
                 best = lpi;
