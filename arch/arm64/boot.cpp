@@ -93,7 +93,7 @@ void greet() {
 
 void become_cpu(u64 mpidr) {
     for (PerCpu& cpu : hypervisor().cpus) {
-        if (cpu.mpidr == (mpidr & MPIDR_EL1::affinity_mask)) {
+        if (cpu.mpidr == Mpidr{mpidr & MPIDR_EL1::affinity_mask}) {
             cpu.el2_controls = boot_el2_controls;
             cpu.entry_state = boot_entry_state;
             write_raw<TPIDR_EL2>(reinterpret_cast<u64>(&cpu));

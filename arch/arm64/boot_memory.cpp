@@ -79,7 +79,7 @@ void lay_out_cpus() {
         const PhysAddr emergency = second_guard + page_size;
         PerCpu* cpu = std::construct_at(first + i);
         cpu->id = CpuId{static_cast<u32>(i)};
-        cpu->mpidr = baton.platform.cpus[i].firmware_id;
+        cpu->mpidr = Mpidr{baton.platform.cpus[i].firmware_id};
         cpu->cluster = baton.clusters.seat(baton.platform, cpu->id);
         cpu->stack_top = (stack + stack_size).value;
         cpu->emergency_stack_top = (emergency + emergency_stack_size).value;

@@ -26,8 +26,8 @@ bool start(PerCpu& cpu) {
     const auto status = firmware::cpu_on(cpu.mpidr, {reinterpret_cast<u64>(&secondary_entry)},
                                          reinterpret_cast<u64>(&cpu));
     if (status != firmware::PsciStatus::success) {
-        log::line("warning: CPU {} (MPIDR {x}) is not used: CPU_ON returned {}", cpu.id, cpu.mpidr,
-                  static_cast<i64>(status));
+        log::line("warning: CPU {} (MPIDR {x}) is not used: CPU_ON returned {}", cpu.id,
+                  bits(cpu.mpidr), static_cast<i64>(status));
         return false;
     }
     return true;
@@ -78,7 +78,7 @@ void bring_up_other_cpus() {
     }
     for (const PerCpu& cpu : baton.cpus) {
         if (count_running() < expected && !cpu.running.load(std::memory_order_acquire)) {
-            log::line("warning: CPU {} (MPIDR {x}) did not come up", cpu.id, cpu.mpidr);
+            log::line("warning: CPU {} (MPIDR {x}) did not come up", cpu.id, bits(cpu.mpidr));
         }
     }
     log::line("{} of {} CPUs up", count_running(), baton.cpus.size());

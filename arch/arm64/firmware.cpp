@@ -32,13 +32,13 @@ i64 call(u32 function, u64 a1, u64 a2, u64 a3) {
 
 i64 psci_version() { return static_cast<i32>(call(PSCI_VERSION)); }
 
-PsciStatus cpu_on(u64 affinity, PhysAddr entry, u64 context) {
-    return static_cast<PsciStatus>(static_cast<i32>(call(CPU_ON, affinity, entry.value, context)));
+PsciStatus cpu_on(Mpidr cpu, PhysAddr entry, u64 context) {
+    return static_cast<PsciStatus>(static_cast<i32>(call(CPU_ON, bits(cpu), entry.value, context)));
 }
 
-bool is_off(u64 affinity) {
+bool is_off(Mpidr cpu) {
     constexpr i32 OFF = 1;
-    return static_cast<i32>(call(AFFINITY_INFO, affinity, 0)) == OFF;
+    return static_cast<i32>(call(AFFINITY_INFO, bits(cpu), 0)) == OFF;
 }
 
 i64 migrate_info_type() { return static_cast<i32>(call(MIGRATE_INFO_TYPE)); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/affinity.hpp"
 #include "hyp/address.hpp"
 #include "hyp/types.hpp"
 
@@ -30,10 +31,10 @@ i64 call(u32 function, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0);
 i64 psci_version();
 
 /// CPU_ON: `entry` is entered at EL2 with the MMU off and x0 = `context`.
-PsciStatus cpu_on(u64 affinity, PhysAddr entry, u64 context);
+PsciStatus cpu_on(Mpidr cpu, PhysAddr entry, u64 context);
 
 /// AFFINITY_INFO of the CPU itself (level 0): true if it is off.
-bool is_off(u64 affinity);
+bool is_off(Mpidr cpu);
 
 /// MIGRATE_INFO_TYPE: 0 and 1 a Trusted OS lives on one CPU, else there is none that needs care.
 i64 migrate_info_type();

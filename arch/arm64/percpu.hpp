@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/affinity.hpp"
 #include "arch/arm64/asm_offsets.hpp"
 #include "arch/arm64/dsu/unit.hpp"
 #include "arch/arm64/entry_state.hpp"
@@ -35,7 +36,7 @@ struct alignas(64) PerCpu {
     CpuId id{};
     Vcpu* vcpu = nullptr; ///< that is pinned to it
     VmArch* vm = nullptr; ///< of the VM that this is of
-    u64 mpidr = 0;
+    Mpidr mpidr{};
     std::atomic<bool> running{false}; ///< it came up
     /// The last handover since which its redistributor has held nothing of an older kernel.
     u64 clean_since = 0;

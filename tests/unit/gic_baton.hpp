@@ -206,13 +206,13 @@ class Baton {
         platform_->arch->gic.maintenance_interrupt = Intid{maintenance_ppi};
         platform_->arch->timer.hyp = Intid{hyp_timer_ppi};
         platform_->arch->timer.hyp_virt = Intid{28};
-        check(physical->init(*platform_, GicModel::affinity(0)));
+        check(physical->init(*platform_, GicModel::mpidr(0)));
         vgic->init(*physical, physical->spis(), has_its);
         for (u32 i = 0; i < cpus; i++) {
             cpus_.push_back(
                 std::make_unique<BasicVgicCpu<ModelHardware>>(ModelHardware::CpuInterface{.n = i}));
-            const auto frames = physical->attach(CpuId{i}, GicModel::affinity(i));
-            vgic->attach(CpuId{i}, GicModel::affinity(i), frames.value(), *cpus_[i]);
+            const auto frames = physical->attach(CpuId{i}, GicModel::mpidr(i));
+            vgic->attach(CpuId{i}, GicModel::mpidr(i), frames.value(), *cpus_[i]);
         }
         for (u32 i = 0; i < cpus; i++) {
             check(vgic->init_cpu(*cpus_[i]));

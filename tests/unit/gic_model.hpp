@@ -20,6 +20,7 @@ namespace model {
 
 using namespace baton;
 using namespace baton::arm64::gic;
+using arm64::Affinity, arm64::Mpidr;
 
 // The model and its tests have interrupts by their numbers, as a guest's registers have them.
 
@@ -28,7 +29,7 @@ using arm64::gic::bit_of;
 constexpr u32 bank_of(u32 intid) { return bank_of(Intid{intid}); }
 constexpr u32 bit_of(u32 intid) { return bit_of(Intid{intid}); }
 constexpr SgiRequest sgi_to(u32 intid, u32 affinity) {
-    return SgiRequest::to(Intid{intid}, affinity);
+    return SgiRequest::to(Intid{intid}, Affinity{affinity});
 }
 constexpr SgiRequest sgi_to_all_others(u32 intid) {
     return SgiRequest::to_all_others(Intid{intid});
@@ -119,6 +120,7 @@ class GicModel {
     Cpu& cpu(u32 n) { return cpus_.at(n); }
     /// Sixteen CPUs to a cluster.
     static u32 affinity(u32 cpu) { return cpu / 16 << 8 | cpu % 16; }
+    static Mpidr mpidr(u32 cpu) { return mpidr_of(Affinity{affinity(cpu)}); }
     static u64 frame(u32 cpu) { return gicr_base + cpu * gicr_stride; }
 
     /// An ITS translates an event of a device. Without EnableLPIs it is lost.
@@ -171,7 +173,7 @@ class GicModel {
             consider(intid);
         }
         for (u32 intid = 32; intid < spi_end; intid++) {
-            if (route(intid) == router_affinity(affinity(cpu))) {
+            if (route(intid) == bits(mpidr(cpu))) {
                 consider(intid);
             }
         }
@@ -226,7 +228,7 @@ class GicModel {
         for (u32 i = 0; i < cpu_count(); i++) {
             const bool is_target = request.is_to_all_others()
                                        ? i != cpu
-                                       : request.first_affinity() == (affinity(i) & ~15U) &&
+                                       : request.first_affinity() == Affinity{affinity(i) & ~15U} &&
                                              (request.targets() >> (affinity(i) & 15) & 1) != 0;
             cpus_[i].own[index(request.intid())].latch |= is_target;
         }

@@ -10,6 +10,7 @@
 #include <memory>
 
 using namespace baton;
+using namespace baton::arm64;
 using namespace baton::arm64::gic;
 
 TEST_CASE("a list register has its fields where the architecture has them") {
@@ -38,18 +39,18 @@ TEST_CASE("an SGI request names its targets") {
     const SgiRequest request{0x0001'2003'0405'8001};
     CHECK(request.intid() == Intid{4});
     CHECK(request.targets() == 0x8001);
-    CHECK(request.first_affinity() == 0x0103'0520);
+    CHECK(request.first_affinity() == Affinity{0x0103'0520});
     CHECK_FALSE(request.is_to_all_others());
     CHECK(request.with(kick_sgi, 0x8000).value == 0x0001'2003'0005'8000);
-    CHECK(request.without_range().first_affinity() == 0x0103'0500);
-    CHECK(SgiRequest::to(Intid{4}, 0x0103'052f).value == 0x0001'2003'0405'8000);
+    CHECK(request.without_range().first_affinity() == Affinity{0x0103'0500});
+    CHECK(SgiRequest::to(Intid{4}, Affinity{0x0103'052f}).value == 0x0001'2003'0405'8000);
     CHECK(SgiRequest::to_all_others(Intid{7}).value == 0x0000'0100'0700'0000);
     CHECK(SgiRequest::to_all_others(Intid{7}).is_to_all_others());
 }
 
 TEST_CASE("affinities are packed and unpacked") {
-    CHECK(packed_affinity(0x12'8034'5678) == 0x1234'5678);
-    CHECK(router_affinity(0x1234'5678) == 0x12'0034'5678);
+    CHECK(affinity_of(Mpidr{0x12'8034'5678}) == Affinity{0x1234'5678});
+    CHECK(mpidr_of(Affinity{0x1234'5678}) == Mpidr{0x12'0034'5678});
 }
 
 TEST_CASE("a guest's priorities lie between Baton's own and the lowest") {
@@ -89,19 +90,19 @@ TEST_CASE("registers with a part for each interrupt are found by offset") {
 TEST_CASE("CPUs are found by affinity, in whatever order they were added") {
     const auto map = std::make_unique<AffinityMap>();
     for (u32 i = max_cpus; i-- > 0;) {
-        CHECK(map->add(i % 7 << 24 | i / 7 << 8 | i % 7, CpuId{i}));
+        CHECK(map->add(Affinity{i % 7 << 24 | i / 7 << 8 | i % 7}, CpuId{i}));
     }
     for (u32 i = 0; i < max_cpus; i++) {
-        CHECK(map->find(i % 7 << 24 | i / 7 << 8 | i % 7) == CpuId{i});
+        CHECK(map->find(Affinity{i % 7 << 24 | i / 7 << 8 | i % 7}) == CpuId{i});
     }
-    CHECK_FALSE(map->find(7).has_value());
-    CHECK(map->find_row(0x0700'0000) == nullptr);
-    const auto* row = map->find_row(0x0300'0000);
+    CHECK_FALSE(map->find(Affinity{7}).has_value());
+    CHECK(map->find_row(Affinity{0x0700'0000}) == nullptr);
+    const auto* row = map->find_row(Affinity{0x0300'0000});
     REQUIRE(row != nullptr);
     CHECK(row->cpu(3) == CpuId{3});
     CHECK_FALSE(row->cpu(2).has_value());
     // 512 rows of one CPU each: full.
-    CHECK_FALSE(map->add(0xffff'ffff, CpuId{1}));
+    CHECK_FALSE(map->add(Affinity{0xffff'ffff}, CpuId{1}));
 }
 
 TEST_CASE("a CPU's redistributor is found by address, over several regions") {
@@ -115,6 +116,6 @@ TEST_CASE("a CPU's redistributor is found by address, over several regions") {
     CHECK(map->find(second.begin + 0x3'0000)->typer == u64{2} << 32);
     CHECK(map->find(first.begin + 0x4'0000) == nullptr);
     CHECK(map->find(second.begin - 1) == nullptr);
-    CHECK(map->find_affinity(2)->range == PhysRange{second.begin, 0x4'0000});
-    CHECK(map->find_affinity(3) == nullptr);
+    CHECK(map->find_affinity(Affinity{2})->range == PhysRange{second.begin, 0x4'0000});
+    CHECK(map->find_affinity(Affinity{3}) == nullptr);
 }

@@ -363,7 +363,7 @@ TEST_CASE("a parked CPU is woken by kicks and nothing else") {
     CHECK((baton.gic.cpu(1).gicr_ctlr & gicr_ctlr::DPG1NS) != 0);
     baton.gic.set_line(1, virtual_timer_ppi, true);
     CHECK_FALSE(baton.gic.is_signalled(1));
-    baton.gic.send_sgi(0, SgiRequest::to(kick_sgi, 1));
+    baton.gic.send_sgi(0, SgiRequest::to(kick_sgi, Affinity{1}));
     CHECK(baton.gic.is_signalled(1));
     CHECK(baton.vgic->handle_interrupts(baton.cpu(1)).kick);
     baton.vgic->flush(baton.cpu(1));

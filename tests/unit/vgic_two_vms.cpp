@@ -28,9 +28,9 @@ class TwoVms {
         static_cast<void>(platform_->arch->gic.its.push({{its_base}, 0x2'0000}));
         platform_->arch->gic.maintenance_interrupt = Intid{maintenance_ppi};
         platform_->arch->timer.hyp = Intid{hyp_timer_ppi};
-        CHECK(physical->init(*platform_, GicModel::affinity(0)).has_value());
-        CHECK(physical->own_spi(Intid{own_console}, GicModel::affinity(0)));
-        CHECK_FALSE(physical->own_spi(Intid{spi_end}, GicModel::affinity(0)));
+        CHECK(physical->init(*platform_, GicModel::mpidr(0)).has_value());
+        CHECK(physical->own_spi(Intid{own_console}, GicModel::mpidr(0)));
+        CHECK_FALSE(physical->own_spi(Intid{spi_end}, GicModel::mpidr(0)));
         SpiSet of_first{}, of_second = physical->spis();
         of_first[1] = 0x5555'5555;
         of_second[1] = 0xaaaa'aaaa;
@@ -38,8 +38,8 @@ class TwoVms {
         vgics[1]->init(*physical, of_second, false);
         for (u32 i = 0; i < cpus; i++) {
             cpus_.push_back(std::make_unique<Cpu>(ModelHardware::CpuInterface{.n = i}));
-            const auto frames = physical->attach(CpuId{i}, GicModel::affinity(i));
-            vgic_of(i).attach(CpuId{i}, GicModel::affinity(i), frames.value(), *cpus_[i]);
+            const auto frames = physical->attach(CpuId{i}, GicModel::mpidr(i));
+            vgic_of(i).attach(CpuId{i}, GicModel::mpidr(i), frames.value(), *cpus_[i]);
         }
         for (u32 i = 0; i < cpus; i++) {
             CHECK(vgic_of(i).init_cpu(*cpus_[i]).has_value());

@@ -70,7 +70,7 @@ CallStatus features(u32 function) {
 }
 
 /// The vCPU of the VM with these affinity fields; null if it has no such.
-const Vcpu* find_vcpu(const Vm& vm, u64 mpidr) {
+const Vcpu* find_vcpu(const Vm& vm, Mpidr mpidr) {
     for (const Vcpu& vcpu : vm.lifecycle().vcpus()) {
         if (cpu_of(vcpu).mpidr == mpidr) {
             return &vcpu;
@@ -80,7 +80,7 @@ const Vcpu* find_vcpu(const Vm& vm, u64 mpidr) {
 }
 
 CallStatus cpu_on(Vm& vm, const GuestCall& call) {
-    const Vcpu* const target = find_vcpu(vm, call.argument(0));
+    const Vcpu* const target = find_vcpu(vm, Mpidr{call.argument(0)});
     if (target == nullptr || !arch::is_up(*target)) {
         return INVALID_PARAMETERS;
     }
@@ -107,7 +107,7 @@ CallStatus cpu_on(Vm& vm, const GuestCall& call) {
 
 CallStatus affinity_info(Vm& vm, const GuestCall& call) {
     constexpr u64 lowest_level = 0; // DEN0022 5.7.1: from 1.0 on others need not be supported
-    const Vcpu* const vcpu = find_vcpu(vm, call.argument(0));
+    const Vcpu* const vcpu = find_vcpu(vm, Mpidr{call.argument(0)});
     if (vcpu == nullptr || !arch::is_up(*vcpu) || call.argument(1) != lowest_level) {
         return INVALID_PARAMETERS;
     }

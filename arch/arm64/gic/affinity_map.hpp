@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/affinity.hpp"
 #include "hyp/types.hpp"
 
 #include <algorithm>
@@ -9,14 +10,20 @@
 
 namespace baton::arm64::gic {
 
-/// Finds CPUs by packed affinity, sixteen at a time as an SGI's target list does. Filled at boot,
+/// Finds CPUs by affinity, sixteen at a time as an SGI's target list does. Filled at boot,
 /// read only afterwards.
 class AffinityMap {
   public:
     static constexpr u32 row_size = 16;
 
+    /// What the affinity's row begins with, and its place in there.
+    static constexpr Affinity first_of(Affinity affinity) {
+        return Affinity{bits(affinity) / row_size * row_size};
+    }
+    static constexpr u32 target_of(Affinity affinity) { return bits(affinity) % row_size; }
+
     struct Row {
-        u32 first_affinity = 0; ///< a multiple of 16
+        Affinity first_affinity{}; ///< a multiple of 16
         std::array<u16, row_size> cpus{};
 
         std::optional<CpuId> cpu(u32 target) const {
@@ -25,7 +32,7 @@ class AffinityMap {
     };
 
     /// False: no room left.
-    [[nodiscard]] bool add(u32 affinity, CpuId cpu) {
+    [[nodiscard]] bool add(Affinity affinity, CpuId cpu) {
         Row* row = lower_bound(first_of(affinity));
         if (row == rows_.data() + size_ || row->first_affinity != first_of(affinity)) {
             if (size_ == rows_.size()) {
@@ -36,35 +43,35 @@ class AffinityMap {
             row->first_affinity = first_of(affinity);
             row->cpus.fill(none);
         }
-        row->cpus[affinity % row_size] = static_cast<u16>(index(cpu));
+        row->cpus[target_of(affinity)] = static_cast<u16>(index(cpu));
         return true;
     }
 
     /// @param first_affinity a multiple of 16
-    const Row* find_row(u32 first_affinity) const {
+    const Row* find_row(Affinity first_affinity) const {
         const Row* row = lower_bound(first_affinity);
         return row != rows_.data() + size_ && row->first_affinity == first_affinity ? row : nullptr;
     }
 
-    std::optional<CpuId> find(u32 affinity) const {
+    std::optional<CpuId> find(Affinity affinity) const {
         const Row* row = find_row(first_of(affinity));
-        return row == nullptr ? std::nullopt : row->cpu(affinity % row_size);
+        return row == nullptr ? std::nullopt : row->cpu(target_of(affinity));
     }
 
   private:
     static constexpr u16 none = 0xffff;
     static_assert(max_cpus < none);
 
-    static constexpr u32 first_of(u32 affinity) { return affinity / row_size * row_size; }
-
     template <class Self>
-    static auto lower_bound(Self& self, u32 first_affinity) {
+    static auto lower_bound(Self& self, Affinity first_affinity) {
         return std::lower_bound(
             self.rows_.data(), self.rows_.data() + self.size_, first_affinity,
-            [](const Row& row, u32 affinity) { return row.first_affinity < affinity; });
+            [](const Row& row, Affinity affinity) { return row.first_affinity < affinity; });
     }
-    Row* lower_bound(u32 first_affinity) { return lower_bound(*this, first_affinity); }
-    const Row* lower_bound(u32 first_affinity) const { return lower_bound(*this, first_affinity); }
+    Row* lower_bound(Affinity first_affinity) { return lower_bound(*this, first_affinity); }
+    const Row* lower_bound(Affinity first_affinity) const {
+        return lower_bound(*this, first_affinity);
+    }
 
     std::array<Row, max_cpus> rows_{};
     usize size_ = 0;

@@ -115,8 +115,8 @@ void CpuInterface::reset_virtual() {
     write(ICC_SRE_EL1::SRE | ICC_SRE_EL1::DFB | ICC_SRE_EL1::DIB);
 }
 
-void kick(u64 mpidr) {
-    CpuInterface::send_sgi(SgiRequest::to(kick_sgi, packed_affinity(mpidr)).value);
+void kick(Mpidr mpidr) {
+    CpuInterface::send_sgi(SgiRequest::to(kick_sgi, affinity_of(mpidr)).value);
     isb(); // Sent before the caller begins to wait for the answer.
 }
 

@@ -24,9 +24,8 @@ class Distributor {
 
     /// Off, every SPI disabled, idle and routed to this CPU, on. On one CPU, before any other CPU's
     /// bring-up.
-    /// @param boot_cpu its packed affinity
     /// Errors: unsupported (no GICv3), timed_out (a write stays pending in the hardware).
-    Result<> bring_up(PhysRange frame, u32 boot_cpu) {
+    Result<> bring_up(PhysRange frame, Affinity boot_cpu) {
         range_ = frame;
         frame_ = Frame{frame.begin};
         const u32 revision = frame_.read(Gicd32::PIDR2) & gic_pidr2::ArchRev;
@@ -102,10 +101,9 @@ class Distributor {
         return Hardware::poll([this] { return (frame_.read(Gicd32::CTLR) & gicd_ctlr::RWP) == 0; });
     }
     /// @param spis of bank n
-    /// @param cpu its packed affinity
-    void route(u32 n, u32 spis, u32 cpu) {
+    void route(u32 n, u32 spis, Affinity cpu) {
         const Frame frame = frame_; // the compiler keeps no member over a write
-        const u64 target = router_affinity(cpu);
+        const u64 target = bits(mpidr_of(cpu));
         for (; spis != 0; spis &= spis - 1) {
             const u32 intid = n * 32 + static_cast<u32>(std::countr_zero(spis));
             frame.write(Gicd64::IROUTER, target, u64{intid} * 8);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/gic/gicr.hpp"
 #include "hyp/address.hpp"
 #include "hyp/static_vector.hpp"
 
@@ -40,9 +41,9 @@ class FrameMap {
         }
         return nullptr;
     }
-    Frame* find_affinity(u32 affinity) {
+    Frame* find_affinity(Affinity affinity) {
         for (Frame& frame : frames_) {
-            if (static_cast<u32>(frame.typer >> 32) == affinity) {
+            if (gicr_typer::affinity(frame.typer) == affinity) {
                 return &frame;
             }
         }

@@ -24,15 +24,15 @@ class Gic {
     /// `boot_mpidr`; every ITS off; finds every CPU's Redistributor.
     /// Errors: unsupported (no GICv3; interrupts of Baton's own that are no PPIs), too_many
     /// (Redistributors), timed_out (the hardware does not take a write).
-    Result<> init(const Platform& platform, u64 boot_mpidr);
+    Result<> init(const Platform& platform, Mpidr boot_mpidr);
     /// For every CPU of the platform, on the boot CPU, before any other one comes up. Whose
     /// Redistributor's frames are where.
     /// Errors: unsupported (it has no Redistributor), too_many.
-    Result<PhysRange> attach(CpuId id, u64 mpidr);
+    Result<PhysRange> attach(CpuId id, Mpidr mpidr);
     /// An SPI that no VM gets: level-sensitive, above all of a guest's, and enabled. Before any VM
     /// is given its SPIs. From now on Vgic::handle_interrupts tells of it on that CPU.
     /// @return false: there is no such SPI
-    bool own_spi(Intid intid, u64 mpidr);
+    bool own_spi(Intid intid, Mpidr mpidr);
 
     /// All SPIs but Baton's own.
     SpiSet spis() const;

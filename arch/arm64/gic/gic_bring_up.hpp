@@ -34,7 +34,7 @@ Result<> walk_redistributors(PhysRange region, u64 given_stride, FrameMap& map) 
 } // namespace detail
 
 template <GicHardware Hardware>
-Result<> Gic<Hardware>::init(const Platform& platform, u64 boot_mpidr) {
+Result<> Gic<Hardware>::init(const Platform& platform, Mpidr boot_mpidr) {
     maintenance_ = platform.arch->gic.maintenance_interrupt;
     timer_ = platform.arch->timer.hyp;
     const Intid other_timer = platform.arch->timer.hyp_virt.value_or(timer_);
@@ -45,7 +45,7 @@ Result<> Gic<Hardware>::init(const Platform& platform, u64 boot_mpidr) {
     hidden_ = own_ | bit_of(other_timer);
 
     if (const auto done =
-            distributor_.bring_up(platform.arch->gic.distributor, packed_affinity(boot_mpidr));
+            distributor_.bring_up(platform.arch->gic.distributor, affinity_of(boot_mpidr));
         !done) {
         return done;
     }
@@ -65,8 +65,8 @@ Result<> Gic<Hardware>::init(const Platform& platform, u64 boot_mpidr) {
 }
 
 template <GicHardware Hardware>
-Result<PhysRange> Gic<Hardware>::attach(CpuId id, u64 mpidr) {
-    const u32 affinity = packed_affinity(mpidr);
+Result<PhysRange> Gic<Hardware>::attach(CpuId id, Mpidr mpidr) {
+    const Affinity affinity = affinity_of(mpidr);
     FrameMap::Frame* frame = frames_.find_affinity(affinity);
     if (frame == nullptr) {
         return std::unexpected(Error::unsupported);
@@ -80,7 +80,7 @@ Result<PhysRange> Gic<Hardware>::attach(CpuId id, u64 mpidr) {
 }
 
 template <GicHardware Hardware>
-bool Gic<Hardware>::own_spi(Intid intid, u64 mpidr) {
+bool Gic<Hardware>::own_spi(Intid intid, Mpidr mpidr) {
     if (is_private(intid) || !contains(distributor_.spis(), intid)) {
         return false;
     }
@@ -89,7 +89,7 @@ bool Gic<Hardware>::own_spi(Intid intid, u64 mpidr) {
     auto& bank = distributor_.bank(n);
     (void)bank.set_edges(bit_of(intid), 0);
     bank.write_priority(index(intid) % 32, own_priority);
-    distributor_.route(n, bit_of(intid), packed_affinity(mpidr));
+    distributor_.route(n, bit_of(intid), affinity_of(mpidr));
     bank.write(InterruptRegister::ISENABLER, bit_of(intid));
     return true;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/affinity.hpp"
 #include "hyp/types.hpp"
 
 /// The registers of a Redistributor's first frame, RD_base (IHI 0069, 12.10). The second, SGI_base,
@@ -50,7 +51,7 @@ inline constexpr u64 DPGS = 1 << 5;
 inline constexpr u64 Processor_Number = 0xffff << 8;
 inline constexpr u64 Affinity_Value = 0xffffffff'00000000;
 /// Aff3.Aff2.Aff1.Aff0, a byte each.
-constexpr u32 affinity(u64 typer) { return static_cast<u32>(typer >> 32); }
+constexpr Affinity affinity(u64 typer) { return Affinity{static_cast<u32>(typer >> 32)}; }
 } // namespace gicr_typer
 
 namespace gicr_waker {

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/affinity.hpp"
 #include "arch/arm64/gic/intid.hpp"
 #include "hyp/types.hpp"
 
 namespace baton::arm64::gic {
-
-/// Aff3.Aff2.Aff1.Aff0, a byte each, as GICR_TYPER has it.
-/// @param mpidr Aff3 in bits 39:32, Aff2 to Aff0 in bits 23:0; others are ignored
-constexpr u32 packed_affinity(u64 mpidr) {
-    return static_cast<u32>((mpidr >> 32 & 0xff) << 24 | (mpidr & 0xff'ffff));
-}
-
-/// As GICD_IROUTER has it.
-constexpr u64 router_affinity(u32 packed) { return u64{packed >> 24} << 32 | (packed & 0xff'ffff); }
 
 /// Which register made the SGI: they differ in the groups that they reach.
 enum class SgiRegister { sgi0r, sgi1r, asgi1r };
@@ -22,10 +14,11 @@ enum class SgiRegister { sgi0r, sgi1r, asgi1r };
 struct SgiRequest {
     u64 value = 0;
 
-    static constexpr SgiRequest to(Intid intid, u32 affinity) {
-        return {u64{index(intid)} << intid_low | u64{affinity >> 24} << aff3_low |
-                u64{affinity >> 16 & 0xff} << aff2_low | u64{affinity >> 8 & 0xff} << aff1_low |
-                u64{affinity >> 4 & 0xf} << range_low | u64{1} << (affinity & 0xf)};
+    static constexpr SgiRequest to(Intid intid, Affinity affinity) {
+        const u32 aff = bits(affinity);
+        return {u64{index(intid)} << intid_low | u64{aff >> 24} << aff3_low |
+                u64{aff >> 16 & 0xff} << aff2_low | u64{aff >> 8 & 0xff} << aff1_low |
+                u64{aff >> 4 & 0xf} << range_low | u64{1} << (aff & 0xf)};
     }
     static constexpr SgiRequest to_all_others(Intid intid) {
         return {u64{index(intid)} << intid_low | irm};
@@ -34,11 +27,11 @@ struct SgiRequest {
     constexpr Intid intid() const { return Intid{static_cast<u32>(value >> intid_low) & 0xf}; }
     constexpr bool is_to_all_others() const { return (value & irm) != 0; }
     constexpr u32 targets() const { return static_cast<u32>(value) & 0xffff; }
-    /// The packed affinity of target 0: Aff3 to Aff1, and 16 times the range selector.
-    constexpr u32 first_affinity() const {
-        return static_cast<u32>((value >> aff3_low & 0xff) << 24 |
-                                (value >> aff2_low & 0xff) << 16 | (value >> aff1_low & 0xff) << 8 |
-                                (value >> range_low & 0xf) << 4);
+    /// Of target 0: Aff3 to Aff1, and 16 times the range selector.
+    constexpr Affinity first_affinity() const {
+        return Affinity{
+            static_cast<u32>((value >> aff3_low & 0xff) << 24 | (value >> aff2_low & 0xff) << 16 |
+                             (value >> aff1_low & 0xff) << 8 | (value >> range_low & 0xf) << 4)};
     }
     /// The same targets, without those not in `targets`, and another SGI.
     constexpr SgiRequest with(Intid intid, u32 targets) const {

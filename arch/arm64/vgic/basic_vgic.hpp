@@ -33,7 +33,7 @@ class BasicVgicCpu {
     friend BasicVgic<Hardware>;
 
     CpuId id_{};
-    u32 affinity_ = 0;
+    Affinity affinity_{};
     PhysRange frames_{};
     Redistributor<Hardware> redistributor_;
     VirtualInterface<Hardware> interface_;
@@ -66,7 +66,7 @@ class BasicVgic {
     void init(Gic<Hardware>& gic, const SpiSet& spis, bool has_its);
     /// For every CPU of the VM, by rising VcpuId, on the boot CPU, before any other one comes up.
     /// @param frames as Gic::attach told
-    void attach(CpuId id, u64 mpidr, PhysRange frames, Cpu& cpu);
+    void attach(CpuId id, Mpidr mpidr, PhysRange frames, Cpu& cpu);
     /// On the CPU itself: its Redistributor and interface, reset and on. From now on it takes kicks
     /// and Baton's timer, and nothing else before `turn_on`.
     /// Errors: unsupported (no system registers; LPIs that stay on), timed_out.
@@ -297,7 +297,7 @@ class BasicVgic {
     }
 
     /// The CPU of an affinity, if it is the VM's.
-    Cpu* find_cpu(u32 affinity) {
+    Cpu* find_cpu(Affinity affinity) {
         const auto id = gic_->by_affinity().find(affinity);
         return id ? cpus_[index(*id)] : nullptr;
     }
@@ -305,7 +305,7 @@ class BasicVgic {
 
     /// CPUs of the VM that one write of ICC_SGI1R_EL1 reaches.
     struct Row {
-        u32 first_affinity; ///< a multiple of AffinityMap::row_size
+        Affinity first_affinity; ///< AffinityMap::first_of
         u32 targets;
     };
 

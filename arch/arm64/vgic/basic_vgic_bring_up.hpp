@@ -19,9 +19,9 @@ void BasicVgic<Hardware>::init(Gic<Hardware>& gic, const SpiSet& spis, bool has_
 }
 
 template <GicHardware Hardware>
-void BasicVgic<Hardware>::attach(CpuId id, u64 mpidr, PhysRange frames, Cpu& cpu) {
+void BasicVgic<Hardware>::attach(CpuId id, Mpidr mpidr, PhysRange frames, Cpu& cpu) {
     cpu.id_ = id;
-    cpu.affinity_ = packed_affinity(mpidr);
+    cpu.affinity_ = affinity_of(mpidr);
     cpu.frames_ = frames;
     cpu.redistributor_.attach(frames.begin, gic_->hidden(),
                               cpu.interface_.hardware().implemented_virtual_priority(),
@@ -31,8 +31,8 @@ void BasicVgic<Hardware>::attach(CpuId id, u64 mpidr, PhysRange frames, Cpu& cpu
     }
     cpus_[index(id)] = &cpu;
     (void)members_.push(&cpu); // as many as the machine has
-    const u32 target = cpu.affinity_ % AffinityMap::row_size;
-    const u32 first = cpu.affinity_ - target;
+    const u32 target = AffinityMap::target_of(cpu.affinity_);
+    const Affinity first = AffinityMap::first_of(cpu.affinity_);
     for (Row& row : rows_) {
         if (row.first_affinity == first) {
             row.targets |= u32{1} << target;

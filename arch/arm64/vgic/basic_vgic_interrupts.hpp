@@ -97,9 +97,9 @@ void BasicVgic<Hardware>::kick_others(Cpu& self) {
     if (has_all_cpus()) {
         return hardware.send_sgi(SgiRequest::to_all_others(kick_sgi).value);
     }
-    const u32 own_target = self.affinity_ % AffinityMap::row_size;
+    const u32 own_target = AffinityMap::target_of(self.affinity_);
     for (const Row& row : rows_) {
-        const bool is_own = row.first_affinity == self.affinity_ - own_target;
+        const bool is_own = row.first_affinity == AffinityMap::first_of(self.affinity_);
         const u32 targets = row.targets & ~(u32{is_own} << own_target);
         if (targets != 0) {
             hardware.send_sgi(

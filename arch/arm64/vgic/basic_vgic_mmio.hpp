@@ -130,8 +130,8 @@ void BasicVgic<Hardware>::write_distributor(Cpu& cpu, u32 offset, u32 size, u64 
         control_write(cpu, static_cast<u32>(value));
     } else if (size == 4 || size == 8) {
         distributor_.write_route(
-            offset, size, value, [this](u32 affinity) { return find_cpu(affinity) != nullptr; },
-            has_all_cpus());
+            offset, size, value,
+            [this](Affinity affinity) { return find_cpu(affinity) != nullptr; }, has_all_cpus());
     }
 }
 

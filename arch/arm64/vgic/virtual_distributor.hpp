@@ -31,7 +31,7 @@ class VirtualDistributor {
         }
     }
     /// To the VM's first CPU, before any is enabled.
-    void route_first(u32 cpu) {
+    void route_first(Affinity cpu) {
         home_ = cpu;
         for_each_bank([&](u32 n) { physical_->route(n, spis_[n], cpu); });
     }
@@ -58,7 +58,7 @@ class VirtualDistributor {
     /// Every SPI to `cpu`, also those that the next kernel never routes: what GICD_IROUTER is in a
     /// cold machine the architecture does not say, and it may name a CPU that is lost. After
     /// `reset`.
-    void route_all(u32 cpu) {
+    void route_all(Affinity cpu) {
         for_each_bank([&](u32 n) {
             const u32 moved = away_[n - 1].exchange(0, std::memory_order_relaxed);
             physical_->route(n, cpu == home_ ? moved : spis_[n], cpu);
@@ -125,12 +125,12 @@ class VirtualDistributor {
         }
         value &= gicd_irouter::all_bits;
         if ((value & gicd_irouter::any) != 0 && !reaches_all) {
-            value = router_affinity(home_);
+            value = bits(mpidr_of(home_));
         }
-        if ((value & gicd_irouter::any) == 0 && !is_target(packed_affinity(value))) {
+        if ((value & gicd_irouter::any) == 0 && !is_target(affinity_of(Mpidr{value}))) {
             return;
         }
-        note_route(at, value == router_affinity(home_));
+        note_route(at, value == bits(mpidr_of(home_)));
         frame.write(Gicd64{at}, value);
     }
 
@@ -180,7 +180,7 @@ class VirtualDistributor {
     bool offers_lpis_ = false;
     std::atomic<u32> control_{0};
     std::array<Bank, bank_count - 1> banks_{};
-    u32 home_ = 0; ///< the CPU that SPIs are routed to unless the guest says otherwise
+    Affinity home_{}; ///< the CPU that SPIs are routed to unless the guest says otherwise
     Lock routes_lock_;
     /// SPIs that the guest has routed elsewhere: a reset need not touch the others.
     std::array<std::atomic<u32>, bank_count - 1> away_{};
