@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hyp/address.hpp"
+#include "hyp/ticks.hpp"
 #include "hyp/types.hpp"
 
 #include <cstddef>
@@ -41,14 +42,13 @@ void standby();
 // -------------------------------------------------------------------
 
 /// A deadline that does not come.
-inline constexpr u64 never = ~u64{0};
+inline constexpr Ticks never{~u64{0}};
 
-u64 now();       ///< in ticks
-u64 frequency(); ///< ticks a second
+Ticks now();
+Ticks frequency(); ///< those of a second
 
 /// Brings this CPU to the hypervisor at that time, as a kick does.
-/// @param ticks of `now`
-void set_alarm(u64 ticks);
+void set_alarm(Ticks at);
 
 // --- kicks
 // -----------------------------------------------------------------------------------------
@@ -61,10 +61,10 @@ void kick(const Vcpu& vcpu);
 /// Every other vCPU of its VM, parked ones included, and no vCPU of another.
 void kick_others(const Vcpu& self);
 
-/// Sleeps until a kick, or `deadline` in ticks; takes the kick, and calls nothing of the engine.
+/// Sleeps until a kick, or `deadline`; takes the kick, and calls nothing of the engine.
 /// May return early. The kick may have been for other work of this CPU: look for that before the
 /// guest is entered again.
-void wait(u64 deadline);
+void wait(Ticks deadline);
 
 // --- other CPUs
 // ------------------------------------------------------------------------------------

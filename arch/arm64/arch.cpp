@@ -87,8 +87,8 @@ void park_loop() {
 } // namespace
 
 Vcpu& self() { return *this_cpu().vcpu; }
-u64 now() { return arm64::now(); }
-u64 frequency() { return ticks_per_second(); }
+Ticks now() { return arm64::now(); }
+Ticks frequency() { return arm64::frequency(); }
 void kick(const Vcpu& vcpu) { gic::kick(cpu_of(vcpu).mpidr); }
 void kick_others(const Vcpu&) {
     PerCpu& self = this_cpu();
@@ -97,7 +97,7 @@ void kick_others(const Vcpu&) {
 
 // A kick stays pending at the CPU interface until it is acknowledged, so WFI returns at once for
 // one that came earlier.
-void wait(u64 deadline) {
+void wait(Ticks deadline) {
     if (deadline == never) {
         sleep();
     } else {
@@ -167,8 +167,8 @@ void standby() {
     }
 }
 
-void set_alarm(u64 ticks) {
-    write_raw<CNTHP_CVAL_EL2>(ticks);
+void set_alarm(Ticks at) {
+    write_raw<CNTHP_CVAL_EL2>(at.count);
     write(CNTHP_CTL_EL2::ENABLE);
 }
 

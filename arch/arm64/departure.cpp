@@ -59,7 +59,7 @@ bool wait_until_gone(const PerCpu& cpu) {
         if (deadline.passed()) {
             return false;
         }
-        sleep_until(Deadline::at(now() + ticks_per_second() * poll_us / 1'000'000));
+        sleep_until(Deadline::at(now() + frequency() * poll_us / 1'000'000));
     }
     return true;
 }

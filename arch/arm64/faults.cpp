@@ -40,8 +40,8 @@ const char* name_of(FaultKind kind) {
     return names[static_cast<usize>(kind)];
 }
 
-void sleep_for(u64 ticks) {
-    const u64 until = arch::now() + ticks;
+void sleep_for(Ticks span) {
+    const Ticks until = arch::now() + span;
     while (arch::now() < until) {
         arch::wait(until);
     }
@@ -78,7 +78,7 @@ void suffer_fault(Vcpu& vcpu, usize row) {
     }
 
     const char* const step = lifecycle.steps()[row].name;
-    const u64 deadline = arch::frequency() * lifecycle.deadline_ms() / 1000;
+    const Ticks deadline = arch::frequency() * lifecycle.deadline_ms() / 1000;
     log::line("fault: handover {}: {}, CPU {} at step {}", handover, name_of(fault.kind), self,
               step);
     switch (fault.kind) {

@@ -24,7 +24,7 @@ namespace baton::arm64 {
 [[gnu::no_stack_protector]] void set_stack_guard(std::span<const std::byte> seed) {
     // FNV-1a over the firmware's entropy and the counter; the lowest byte stays 0, so that a
     // string that overflows ends there.
-    u64 hash = 0xcbf2'9ce4'8422'2325 ^ now();
+    u64 hash = 0xcbf2'9ce4'8422'2325 ^ now().count;
     for (const std::byte byte : seed) {
         hash = (hash ^ static_cast<u64>(byte)) * 0x100'0000'01b3;
     }

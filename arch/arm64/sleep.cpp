@@ -7,7 +7,7 @@
 namespace baton::arm64 {
 
 void sleep_until(Deadline deadline) {
-    write_raw<CNTHP_CVAL_EL2>(deadline.ticks());
+    write_raw<CNTHP_CVAL_EL2>(deadline.ticks().count);
     write(CNTHP_CTL_EL2::ENABLE);
     isb(); // The timer counts before this CPU sleeps.
     sleep();

@@ -38,7 +38,7 @@ class BoundedLock {
     [[nodiscard]] Held take(u64 patience_ms) {
         u32 ticket = try_take();
         if (ticket == none && patience_ms != 0) {
-            const u64 deadline = in_ms(patience_ms);
+            const Ticks deadline = in_ms(patience_ms);
             while (ticket == none && arch::now() < deadline) {
                 ticket = try_take();
             }
@@ -50,7 +50,7 @@ class BoundedLock {
     /// lost, and the lock is taken over. What it guards must be sound even half-changed.
     [[nodiscard]] Held take_over(u64 patience_ms) {
         u32 ticket = try_take();
-        u64 deadline = 0;
+        Ticks deadline{};
         for (u32 waits_for = none; ticket == none;) {
             const u32 seen = word_.load(std::memory_order_relaxed);
             if (is_open(seen)) {
@@ -68,7 +68,7 @@ class BoundedLock {
   private:
     static constexpr u32 none = 0;
 
-    static u64 in_ms(u64 ms) { return arch::now() + arch::frequency() * ms / 1000; }
+    static Ticks in_ms(u64 ms) { return arch::now() + arch::frequency() * ms / 1000; }
 
     static constexpr bool is_open(u32 word) { return word % 2 == 0; }
 

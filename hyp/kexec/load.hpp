@@ -31,7 +31,7 @@ class Load {
 
     enum class State : u64 { none, copying, sealing, staged };
 
-    /// Where a load stands. Times are in ticks.
+    /// Where a load stands.
     struct Progress {
         State state = State::none;
         Kexec kexec = Kexec::guest;
@@ -39,9 +39,9 @@ class Load {
         u64 size = 0;  ///< bytes of all pieces
         u64 done = 0;  ///< bytes copied
         u64 needs = 0; ///< bytes of the slot; 0: not known yet
-        u64 copying = 0;
-        u64 digesting = 0;
-        u64 cleaning = 0;
+        Ticks copying{};
+        Ticks digesting{};
+        Ticks cleaning{};
     };
 
     explicit Load(ImageStore& store) : store_{store} {}

@@ -26,7 +26,7 @@ namespace baton {
 
 Next Lifecycle::exec(Then then) {
     Vcpu& self = me();
-    const u64 began = arch::now();
+    const Ticks began = arch::now();
     if (gate_.close(own_epoch()) != Gate::Passage::granted) {
         return join(); // another CPU was first: this one is an AP of its handover
     }
@@ -34,8 +34,8 @@ Next Lifecycle::exec(Then then) {
 }
 
 /// Called behind the closed gate.
-/// @param began ticks
-Next Lifecycle::lead(Vcpu& self, u64 began, Then then) {
+/// @param began when
+Next Lifecycle::lead(Vcpu& self, Ticks began, Then then) {
     const Gate::Value gate = gate_.load();
     const u64 handover = gate.epoch;
     lost_.clear();

@@ -140,9 +140,8 @@ class Lifecycle {
     /// kexec): orders the VM to stop and waits until it is off, for good. Whatever goes on in the
     /// VM, a start and a handover of its own included, comes to its end first. `give` Order::stop
     /// long before, and to all VMs, so that they stop at the same time.
-    /// @param deadline ticks of arch::now
     /// @return false: it is not off. Its CPUs may be anywhere, so take its memory away from them
-    bool shut(u64 deadline);
+    bool shut(Ticks deadline);
 
     // --- writes to the guest's memory ------------------------------------------------------------
 
@@ -207,7 +206,7 @@ class Lifecycle {
     void add(Report& report, const Vcpu& cpu) const;
 
     // handover.cpp: the three phases.
-    Next lead(Vcpu& self, u64 began, Then then);
+    Next lead(Vcpu& self, Ticks began, Then then);
     bool claim_self(Vcpu& self, u64 epoch);
     void follow(Vcpu& self, u64 handover);
     void run(Vcpu& self, Stage stage);
@@ -223,12 +222,12 @@ class Lifecycle {
     bool become_teardown(Vcpu& self);
     void become_idle_dead(Vcpu& self);
 
-    /// Sleeps until `condition`, which each kick and each `poll` ticks make it look at again.
+    /// Sleeps until `condition`, which each kick and each `poll` make it look at again.
     /// @return false if the deadline came first
     template <class Condition>
-    bool wait_until(Condition condition, u64 deadline, u64 poll = arch::never) {
+    bool wait_until(Condition condition, Ticks deadline, Ticks poll = arch::never) {
         while (!condition()) {
-            const u64 now = arch::now();
+            const Ticks now = arch::now();
             if (now >= deadline) {
                 return false;
             }
@@ -236,16 +235,16 @@ class Lifecycle {
         }
         return true;
     }
-    /// The moment `ticks` from now.
-    u64 in(u64 ticks) const { return arch::now() + ticks; }
+    /// The moment that far from now.
+    Ticks in(Ticks span) const { return arch::now() + span; }
 
     const std::span<const Step> steps_;
     const std::span<Vcpu> vcpus_;
     const Step* const fallback_; ///< the row that forbids the parallel walk, where that is wanted
     const bool serial_;
-    const u64 deadline_;     ///< ticks: for an AP to leave the guest, for a CPU on its way down
-    const u64 boot_timeout_; ///< ticks: for a boot CPU, beyond every sum of deadlines
-    const u64 poll_;         ///< ticks between two looks at what no kick announces
+    const Ticks deadline_;     ///< for an AP to leave the guest, for a CPU on its way down
+    const Ticks boot_timeout_; ///< for a boot CPU, beyond every sum of deadlines
+    const Ticks poll_;         ///< between two looks at what no kick announces
 
     alignas(128) Gate gate_;
     Orders orders_; ///< beside the gate, for a boot CPU reads it when it has opened that

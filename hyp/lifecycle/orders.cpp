@@ -24,7 +24,7 @@ Next Lifecycle::obey() {
         return join(); // a handover has taken it
     }
     Vcpu& self = me();
-    const u64 began = arch::now();
+    const Ticks began = arch::now();
     if (gate_.close(own_epoch()) != Gate::Passage::granted) {
         return join(); // the order waits for the next kernel's CPUs
     }
@@ -48,7 +48,7 @@ Next Lifecycle::start() {
     if (order.order != Order::enter || !claim_self(self, gate.epoch)) {
         return Next::park;
     }
-    const u64 began = arch::now();
+    const Ticks began = arch::now();
     if (gate_.start(gate.epoch) != Gate::Passage::granted) {
         // Another CPU was first. Relaxed: nothing was done. Fails if it lost this CPU meanwhile.
         Standing own{.epoch = gate.epoch, .state = State::claimed};
@@ -75,7 +75,7 @@ bool Lifecycle::claim_self(Vcpu& self, u64 epoch) {
     return false;
 }
 
-bool Lifecycle::shut(u64 deadline) {
+bool Lifecycle::shut(Ticks deadline) {
     const auto is_shut = [this] {
         if (gate_.shut()) {
             return true;

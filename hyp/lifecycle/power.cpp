@@ -37,7 +37,7 @@ Lifecycle::CpuOn Lifecycle::cpu_on(VcpuId target, Start start) {
 
 /// Of several callers one gets the target. A state that ends by itself is waited out.
 Lifecycle::CpuOn Lifecycle::claim(Vcpu& cpu, u64 epoch) {
-    const u64 deadline = in(deadline_);
+    const Ticks deadline = in(deadline_);
     for (;;) {
         if (join() == Next::park) { // asked again each time: the wait below takes kicks
             return CpuOn::park;

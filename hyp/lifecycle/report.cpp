@@ -5,7 +5,7 @@ namespace baton {
 
 std::optional<Report> Lifecycle::report() const {
     const u64 handover = gate_.load().epoch;
-    if (phases_.entered.ticks() == 0) {
+    if (!phases_.entered.has_come()) {
         return std::nullopt;
     }
     Report report{.handover = handover,
@@ -36,13 +36,13 @@ std::optional<Report> Lifecycle::report() const {
 
 /// Adds what one CPU did.
 void Lifecycle::add(Report& report, const Vcpu& cpu) const {
-    if (cpu.id != report.boot_cpu && cpu.trace.dead.ticks() == 0) {
+    if (cpu.id != report.boot_cpu && !cpu.trace.dead.has_come()) {
         report.unfinished++;
     }
     for (usize row = 0; row < steps_.size(); row++) {
-        const u64 begin = cpu.trace.steps[row].begin.ticks();
-        const u64 end = cpu.trace.steps[row].end.ticks();
-        if (end != 0 && end - begin >= report.slowest) {
+        const Ticks begin = cpu.trace.steps[row].begin.ticks();
+        const Ticks end = cpu.trace.steps[row].end.ticks();
+        if (end != Ticks{} && end - begin >= report.slowest) {
             report.slowest = end - begin;
             report.slowest_cpu = cpu.id;
             report.slowest_step = &steps_[row];

@@ -5,7 +5,7 @@
 
 namespace baton {
 
-void VcpuTrace::start(u64 handover, u64 ticks, usize rows) {
+void VcpuTrace::start(u64 handover, Ticks at, usize rows) {
     epoch.store(0, std::memory_order_relaxed); // no stamp below belongs to the old handover
     arrived.clear();
     dead.clear();
@@ -13,15 +13,15 @@ void VcpuTrace::start(u64 handover, u64 ticks, usize rows) {
         steps[row].begin.clear();
         steps[row].end.clear();
     }
-    joined.set(ticks);
+    joined.set(at);
     epoch.store(handover, std::memory_order_release); // now they belong to this one
 }
 
-void PhaseTrace::start(VcpuId boot, u32 count, u64 ticks) {
+void PhaseTrace::start(VcpuId boot, u32 count, Ticks at) {
     for (Stamp* stamp : {&kicked, &gathered, &switched, &taken_down, &entered}) {
         stamp->clear();
     }
-    exec.set(ticks);
+    exec.set(at);
     boot_cpu.store(index(boot), std::memory_order_relaxed); // the first command publishes it to APs
     cpus.store(count, std::memory_order_relaxed);
 }

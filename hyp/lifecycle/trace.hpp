@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hyp/lifecycle/step.hpp"
+#include "hyp/ticks.hpp"
 #include "hyp/types.hpp"
 
 #include <array>
@@ -9,13 +10,15 @@
 
 namespace baton {
 
-/// A moment in ticks; 0: it has not come. One CPU writes it, any CPU may read it at any time. The
+/// A moment that has come or not. One CPU writes it, any CPU may read it at any time. The
 /// release lets a reader who saw a stamp of a new handover see that handover's epoch as well.
 class Stamp {
   public:
-    void set(u64 ticks) { ticks_.store(ticks, std::memory_order_release); }
+    void set(Ticks at) { ticks_.store(at.count, std::memory_order_release); }
     void clear() { ticks_.store(0, std::memory_order_relaxed); }
-    u64 ticks() const { return ticks_.load(std::memory_order_relaxed); }
+    bool has_come() const { return ticks() != Ticks{}; }
+    /// 0: it has not come.
+    Ticks ticks() const { return {ticks_.load(std::memory_order_relaxed)}; }
 
   private:
     std::atomic<u64> ticks_{0};
@@ -35,7 +38,7 @@ struct VcpuTrace {
     std::array<StepTrace, max_steps> steps; ///< by row of the table
 
     /// Forgets the last handover. Called by the CPU itself.
-    void start(u64 handover, u64 ticks, usize rows);
+    void start(u64 handover, Ticks at, usize rows);
 };
 
 /// The boot CPU's milestones of the last handover.
@@ -51,7 +54,7 @@ struct PhaseTrace {
     std::atomic<u32> cpus{0}; ///< taken along: boot CPU, APs, lost ones included
 
     /// Forgets the last handover. Called by the boot CPU.
-    void start(VcpuId boot, u32 count, u64 ticks);
+    void start(VcpuId boot, u32 count, Ticks at);
 };
 
 } // namespace baton

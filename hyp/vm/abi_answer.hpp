@@ -19,10 +19,10 @@ inline CallResult answer(const Result<u64>& written) {
 /// How a VM stands.
 baton_status status_of(Vm& vm);
 
-inline u64 to_ns(u64 ticks) {
+inline u64 to_ns(Ticks ticks) {
     // A counter of some MHz to GHz: the product stays below 2^64 for some seconds at least.
     constexpr u64 ns = 1'000'000'000;
-    const u64 frequency = arch::frequency();
+    const Ticks frequency = arch::frequency();
     return ticks / frequency * ns + ticks % frequency * ns / frequency;
 }
 

@@ -8,7 +8,7 @@ namespace baton {
 
 void log_report(const Vm& vm, const Report& report) {
     const Lifecycle& lifecycle = vm.lifecycle();
-    const auto tenths_of_us = [](u64 ticks) { return ticks * 10'000'000 / arch::frequency(); };
+    const auto tenths_of_us = [](Ticks ticks) { return ticks * 10'000'000 / arch::frequency(); };
     log::line("{}handover {}: {}, {} CPUs, {} lost, blackout {1} us "
               "(drain {1} gather {1} takedown {1} enter {1})",
               vm.prefix(), report.handover, report.serial ? "serial" : "parallel", report.cpus,

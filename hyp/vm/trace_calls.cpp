@@ -13,12 +13,12 @@ class Since {
     explicit Since(Vm& vm) : exec_{vm.lifecycle().phases().exec.ticks()} {}
 
     u64 operator()(const Stamp& stamp) const {
-        const u64 ticks = stamp.ticks();
-        return ticks == 0 ? BATON_NEVER : to_ns(ticks < exec_ ? 0 : ticks - exec_);
+        const Ticks at = stamp.ticks();
+        return at == Ticks{} ? BATON_NEVER : to_ns(at < exec_ ? Ticks{} : at - exec_);
     }
 
   private:
-    u64 exec_;
+    Ticks exec_;
 };
 
 u32 fate_of(const Lifecycle& lifecycle, VcpuId cpu, const Report& report) {
@@ -32,7 +32,7 @@ u32 fate_of(const Lifecycle& lifecycle, VcpuId cpu, const Report& report) {
     if (cpu == report.boot_cpu) {
         return BATON_LED;
     }
-    return trace.dead.ticks() != 0 ? BATON_FOLLOWED : BATON_UNFINISHED;
+    return trace.dead.has_come() ? BATON_FOLLOWED : BATON_UNFINISHED;
 }
 
 } // namespace

@@ -165,7 +165,7 @@ class Vm {
     std::optional<Lifecycle> lifecycle_;
     const StagedImage* entering_ = nullptr; ///< between the memory switch and the entry
     std::atomic<bool> first_call_due_{false};
-    u64 watchdog_at_ = 0; ///< ticks; set before the CPU that it is for enters the kernel
+    Ticks watchdog_at_{}; ///< set before the CPU that it is for enters the kernel
     std::array<char, 40> prefix_{};
     usize prefix_size_ = 0;
     log::Budget log_budget_;

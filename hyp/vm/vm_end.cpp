@@ -11,8 +11,8 @@ namespace baton {
 /// takes; if a handover takes this CPU along, it does not come back.
 void Vm::await_images() {
     constexpr u64 timeout_s = 10;
-    const u64 poll = arch::frequency() / 20'000;
-    const u64 deadline = arch::now() + timeout_s * arch::frequency();
+    const Ticks poll = arch::frequency() / 20'000;
+    const Ticks deadline = arch::now() + timeout_s * arch::frequency();
     while (!claim_images()) {
         if (lifecycle_->handover_wanted()) {
             follow(lifecycle_->join());
@@ -123,7 +123,7 @@ void Vm::shut_others() {
     if (lifecycle_->then() == Then::stop || staged->kexec != Kexec::host) {
         return;
     }
-    const u64 deadline = arch::now() + arch::frequency() * lifecycle_->deadline_ms() / 1000;
+    const Ticks deadline = arch::now() + arch::frequency() * lifecycle_->deadline_ms() / 1000;
     for (Vm& other : setup_.all) {
         if (&other != this && !other.lifecycle().shut(deadline)) {
             log::line("warning: VM {} did not stop within {} ms: its memory is taken from it",

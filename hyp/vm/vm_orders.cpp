@@ -56,8 +56,8 @@ void Vm::obey_order() {
 
 void Vm::start_if_ordered() {
     constexpr u64 timeout_s = 10;
-    const u64 poll = arch::frequency() / 20'000;
-    const u64 deadline = arch::now() + timeout_s * arch::frequency();
+    const Ticks poll = arch::frequency() / 20'000;
+    const Ticks deadline = arch::now() + timeout_s * arch::frequency();
     while (lifecycle_->is_off() && lifecycle_->ordered() == Order::enter) {
         // Not claim_images: to the engine a parked CPU is one of an earlier kernel.
         if (images_.try_claim()) {

@@ -12,16 +12,16 @@ using test::ThreadMachine;
 
 Vcpu& self() { return ThreadMachine::here().vcpu(); }
 
-u64 now() {
+Ticks now() {
     static std::atomic<u64> ticks{0};
     const ThreadMachine* const machine = ThreadMachine::current();
-    return machine != nullptr ? machine->now() : ++ticks;
+    return machine != nullptr ? machine->now() : Ticks{++ticks};
 }
-u64 frequency() { return ThreadMachine::frequency(); }
+Ticks frequency() { return ThreadMachine::frequency(); }
 
 void kick(const Vcpu& vcpu) { ThreadMachine::here().kick(vcpu.cpu); }
 void kick_others(const Vcpu&) { ThreadMachine::here().kick_others(); }
-void wait(u64 deadline) { ThreadMachine::here().wait(deadline); }
+void wait(Ticks deadline) { ThreadMachine::here().wait(deadline); }
 
 void fence_lost(Vcpu&, std::span<const VcpuId> lost) {
     ThreadMachine::here().vm().fence_lost(lost);

@@ -98,7 +98,7 @@ struct FaultyVm : TestVm {
     }
     ~FaultyVm() { stop(); } // its members outlive the threads
 
-    u64 ms(u64 ticks) const { return ticks * 1000 / frequency(); }
+    u64 ms(Ticks ticks) const { return ticks * 1000 / frequency(); }
 
     std::string outcome() { return handover() + (cell.victim() == boot_cpu ? "" : try_cpu_on()); }
 
@@ -118,7 +118,7 @@ struct FaultyVm : TestVm {
 
   private:
     void sleep_for(u64 milliseconds) {
-        const u64 until = now() + milliseconds * frequency() / 1000;
+        const Ticks until = now() + milliseconds * frequency() / 1000;
         while (now() < until && !stopping()) {
             wait(until);
         }
@@ -172,7 +172,7 @@ struct FaultyVm : TestVm {
         std::string said;
         bool late = cell.begins_late();
         for (int attempt = 0; attempt < 2; attempt++) {
-            const u64 before = now();
+            const Ticks before = now();
             post(boot_cpu, [&] {
                 Next next{};
                 answer = call_cpu_on(3, next);

@@ -43,7 +43,7 @@ TEST_CASE("an AP that does not answer is lost, named and fenced; the others go o
         CHECK(report->unfinished == 0);
         CHECK(vm.lifecycle.lost_in(VcpuId{3}, report->handover));
         CHECK_FALSE(vm.lifecycle.lost_in(VcpuId{4}, report->handover));
-        const u64 deadline = vm.frequency() / 10;
+        const Ticks deadline = vm.frequency() / 10;
         CHECK(report->drain >= (serial ? 2 * deadline : deadline));
         CHECK(report->drain < (serial ? 2 * deadline : deadline) + deadline / 10);
         CHECK(vm.violations == 0);
@@ -183,14 +183,14 @@ TEST_CASE("a boot CPU whose APs are all lost goes on alone") {
 TEST_CASE("the next kernel waits for what a lost AP itself writes to the old one's memory") {
     TestVm vm{4};
     vm.start_all(0);
-    const u64 deadline = vm.frequency() / 10;
+    const Ticks deadline = vm.frequency() / 10;
     bool written = false; // plain: the old kernel's memory
     bool written_at_gather = false;
     vm.before_gather = [&] { written_at_gather = written; };
     vm.on(3, [&] {
         CHECK(vm.lifecycle.begin_write());
         vm.post(0, [&] { return vm.lifecycle.exec(); });
-        const u64 end = vm.now() + deadline * 3 / 2;
+        const Ticks end = vm.now() + deadline * 3 / 2;
         while (vm.now() < end) {
             vm.wait(end);
         }
@@ -213,10 +213,10 @@ TEST_CASE("a write that never ends delays the next kernel by one more deadline")
         vm.lifecycle.end_write();
         return Next::resume;
     });
-    u64 gathered = 0;
+    Ticks gathered{};
     vm.before_gather = [&] { gathered = vm.now(); };
-    const u64 before = vm.now();
-    const u64 deadline = vm.frequency() / 10;
+    const Ticks before = vm.now();
+    const Ticks deadline = vm.frequency() / 10;
     vm.exec(0);
     CHECK(vm.state(3) == State::lost);
     CHECK(gathered - before >= 2 * deadline);

@@ -48,8 +48,8 @@ void suffer(TestVm& vm, Fault fault) {
     if (fault == Fault::lost) {
         return vm.stall();
     }
-    const u64 deadline = vm.frequency() / 10;
-    const u64 until = vm.now() + (fault == Fault::late ? deadline / 4 : 2 * deadline);
+    const Ticks deadline = vm.frequency() / 10;
+    const Ticks until = vm.now() + (fault == Fault::late ? deadline / 4 : 2 * deadline);
     while (vm.now() < until && !vm.stopping()) {
         vm.wait(until);
     }
@@ -209,7 +209,7 @@ TEST_CASE("a CPU that quiesces another VM gives way to a handover of either") {
         };
     }
     std::optional<Error> error;
-    const u64 before = vms.machine.now();
+    const Ticks before = vms.machine.now();
     vms.one.on(0, [&] {
         busy->post(busy == &vms.one ? 1 : 0, [&] { return busy->lifecycle.exec(); });
         while (!has_begun && !vms.one.lifecycle.handover_wanted()) {

@@ -142,8 +142,8 @@ TEST_CASE("an order that comes in the middle of a handover waits for its end") {
             if (vm.kernel == 0) {
                 vm.demand(vm.lifecycle.give(order), "no other order waits");
                 vm.demand(!vm.lifecycle.give(order), "one order waits at a time");
-                while (vm.now() < 1'000'000) { // its kick is gone before the handover ends
-                    vm.wait(1'000'000);
+                while (vm.now() < Ticks{1'000'000}) { // its kick is gone before the handover ends
+                    vm.wait(Ticks{1'000'000});
                 }
             }
         };

@@ -57,9 +57,9 @@ TEST_CASE("quiesce waits until the last kernel's CPUs are idle_dead") {
 
 TEST_CASE("quiesce gives up at the deadline, and who is given up stays lost") {
     Straggling vm;
-    const u64 before = vm.now();
+    const Ticks before = vm.now();
     vm.on(0, [&] { return vm.quiesce(); });
-    const u64 took = vm.now() - before;
+    const Ticks took = vm.now() - before;
     CHECK(took >= vm.frequency() / 10);
     CHECK(took < vm.frequency() / 5);
     CHECK(vm.given_up == Cpus{VcpuId{3}});
@@ -122,7 +122,7 @@ TEST_CASE("a CPU that leaves this kernel by CPU_OFF is not waited for, and not g
     SUBCASE("alone") {
         vm.resume(3);
         vm.rest();
-        const u64 before = vm.now();
+        const Ticks before = vm.now();
         vm.on(0, [&] { return vm.quiesce(); });
         CHECK(vm.now() - before < vm.frequency() / 10);
     }

@@ -37,7 +37,7 @@ struct Hosted {
     }
     ~Hosted() { machine.stop(); }
 
-    u64 deadline() const { return machine.frequency() / 10; }
+    Ticks deadline() const { return machine.frequency() / 10; }
 
     /// By the host's CPU 0.
     Next kexec() {
@@ -100,7 +100,7 @@ TEST_CASE("a host kexec meets a handover of the other VM in each step") {
                     if (name == step.name && index(guest.self()) == 1 && !met) {
                         met = true;
                         vms.host.post(0, [&] { return vms.kexec(); });
-                        const u64 until = guest.now() + vms.deadline() / 2;
+                        const Ticks until = guest.now() + vms.deadline() / 2;
                         while (guest.now() < until && !guest.stopping()) {
                             guest.wait(until);
                         }
@@ -140,7 +140,7 @@ TEST_CASE("a VM that does not stop in time is left behind") {
             vms.guest.may_be_abandoned = true;
             vms.guest.stall();
         };
-        const u64 before = vms.machine.now();
+        const Ticks before = vms.machine.now();
         vms.leave();
         CHECK(stuck);
         CHECK(vms.shut == false);

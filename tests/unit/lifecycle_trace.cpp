@@ -10,7 +10,7 @@ namespace {
 
 /// Checks that `moments` came one after another, none of them missing.
 void check_in_order(std::initializer_list<const Stamp*> moments) {
-    u64 last = 0;
+    Ticks last{};
     for (const Stamp* stamp : moments) {
         CHECK(stamp->ticks() > last);
         last = stamp->ticks();
@@ -41,8 +41,8 @@ TEST_CASE("the trace of a handover is complete and in order") {
                                 &ap.steps[1].begin, &ap.steps[1].end, &ap.arrived, &phases.gathered,
                                 &phases.switched, &ap.steps[4].begin, &ap.steps[4].end,
                                 &ap.steps[5].begin, &ap.steps[5].end, &ap.dead});
-                CHECK(ap.steps[2].end.ticks() == 0); // gather steps are the boot CPU's
-                CHECK(ap.steps[3].end.ticks() == 0);
+                CHECK(ap.steps[2].end.ticks() == Ticks{}); // gather steps are the boot CPU's
+                CHECK(ap.steps[3].end.ticks() == Ticks{});
             }
             vm.start_all(0);
         }
@@ -55,7 +55,7 @@ TEST_CASE("the report sums up the trace") {
     vm.start_all(0);
     vm.before_take_down = [&] {
         if (index(vm.self()) == 2) {
-            const u64 end = vm.now() + 5000; // its step "gic" is the slow one
+            const Ticks end = vm.now() + Ticks{5000}; // its step "gic" is the slow one
             while (vm.now() < end) {
                 vm.wait(end);
             }
@@ -73,8 +73,8 @@ TEST_CASE("the report sums up the trace") {
     CHECK(report->slowest_cpu == VcpuId{2});
     REQUIRE(report->slowest_step != nullptr);
     CHECK(std::string{report->slowest_step->name} == "gic");
-    CHECK(report->slowest >= 5000);
-    CHECK(report->slowest < 6000);
+    CHECK(report->slowest >= Ticks{5000});
+    CHECK(report->slowest < Ticks{6000});
 
     const PhaseTrace& phases = vm.lifecycle.phases();
     CHECK(report->blackout() == phases.entered.ticks() - phases.exec.ticks());
@@ -87,8 +87,8 @@ TEST_CASE("CPU_OFF leaves the trace of the last handover alone") {
     vm.cpu_on(0, 1);
     vm.exec(0);
     vm.cpu_on(0, 1);
-    const u64 dead = vm.lifecycle.trace(VcpuId{1}).dead.ticks();
-    const u64 step = vm.lifecycle.trace(VcpuId{1}).steps[0].begin.ticks();
+    const Ticks dead = vm.lifecycle.trace(VcpuId{1}).dead.ticks();
+    const Ticks step = vm.lifecycle.trace(VcpuId{1}).steps[0].begin.ticks();
     vm.cpu_off(1);
     CHECK(vm.lifecycle.trace(VcpuId{1}).dead.ticks() == dead);
     CHECK(vm.lifecycle.trace(VcpuId{1}).steps[0].begin.ticks() == step);

@@ -55,9 +55,9 @@ class TestVm : public VmOfThreads {
     // --- the machine, in vCPUs of this VM --------------------------------------------------------
 
     VcpuId self() const { return machine_.vcpu().id; } ///< the calling CPU
-    u64 now() const { return machine_.now(); }
-    u64 frequency() const { return ThreadMachine::frequency(); }
-    void wait(u64 deadline) { machine_.wait(deadline); }
+    Ticks now() const { return machine_.now(); }
+    Ticks frequency() const { return ThreadMachine::frequency(); }
+    void wait(Ticks deadline) { machine_.wait(deadline); }
     void stall() { machine_.stall(); }
     bool stopping() const { return machine_.stopping(); }
     void kick(u32 cpu) { machine_.kick(storage_[cpu].cpu); }

@@ -60,8 +60,8 @@ class ThreadMachine {
     VmOfThreads& vm() { return *seats_[current_].vm; }
     Vcpu& vcpu() { return *seats_[current_].vcpu; }
 
-    u64 now() const { return clock_.fetch_add(1, std::memory_order_relaxed) + 1; }
-    static u64 frequency() { return 1'000'000'000; }
+    Ticks now() const { return {clock_.fetch_add(1, std::memory_order_relaxed) + 1}; }
+    static Ticks frequency() { return {1'000'000'000}; }
 
     void kick_others() {
         for (const Vcpu& other : vm().vcpus()) {
@@ -77,15 +77,15 @@ class ThreadMachine {
         dawdle_after_kick();
     }
 
-    void wait(u64 deadline) {
+    void wait(Ticks deadline) {
         Seat& seat = seats_[current_];
         std::unique_lock lock{seat.mutex};
         if (is_short(deadline) && is_impatient()) {
-            leap_to(clock_.load(std::memory_order_relaxed) + frequency() / 5);
+            leap_to(time() + frequency() / 5);
         } else if (stopping() && deadline != arch::never) {
             leap_to(deadline);
         }
-        if (!seat.kicked && !stopping() && clock_.load(std::memory_order_relaxed) < deadline) {
+        if (!seat.kicked && !stopping() && time() < deadline) {
             sleep(seat, deadline, lock);
         }
         seat.kicked = false;
@@ -190,7 +190,7 @@ class ThreadMachine {
         u32 kicks = 0;
         bool asleep = false;
         bool stalled = false;
-        u64 deadline = arch::never;
+        Ticks deadline = arch::never;
     };
 
     void latch_kick(Seat& seat) {
@@ -220,7 +220,7 @@ class ThreadMachine {
         }
     }
 
-    void sleep(Seat& seat, u64 deadline, std::unique_lock<std::mutex>& lock) {
+    void sleep(Seat& seat, Ticks deadline, std::unique_lock<std::mutex>& lock) {
         seat.asleep = true;
         seat.deadline = deadline;
         if (running_.fetch_sub(1, std::memory_order_relaxed) == 1) {
@@ -233,7 +233,7 @@ class ThreadMachine {
 
     /// Called by the last one that went to sleep: the clock leaps, or the machine is at rest.
     void nobody_runs() {
-        u64 earliest = arch::never;
+        Ticks earliest = arch::never;
         for_each_seat([&](Seat& seat) {
             if (seat.asleep && !seat.stalled) {
                 earliest = std::min(earliest, seat.deadline);
@@ -262,15 +262,16 @@ class ThreadMachine {
         }
     }
 
-    void leap_to(u64 time) {
+    /// Without a tick.
+    Ticks time() const { return {clock_.load(std::memory_order_relaxed)}; }
+    void leap_to(Ticks time) {
         u64 now = clock_.load(std::memory_order_relaxed);
-        while (now < time && !clock_.compare_exchange_weak(now, time, std::memory_order_relaxed)) {
+        while (now < time.count &&
+               !clock_.compare_exchange_weak(now, time.count, std::memory_order_relaxed)) {
         }
     }
 
-    bool is_short(u64 deadline) const {
-        return deadline < clock_.load(std::memory_order_relaxed) + frequency();
-    }
+    bool is_short(Ticks deadline) const { return deadline < time() + frequency(); }
 
     bool is_impatient() const {
         thread_local std::minstd_rand random{current_ + 1};

@@ -22,13 +22,13 @@ class ModelUnit {
   public:
     u64 read(SysregEncoding encoding) {
         const Spinlock::Guard guard{lock_};
-        const u64 value = model_.read(encoding, now());
+        const u64 value = model_.read(encoding, now().count);
         follow_line();
         return value;
     }
     void write(SysregEncoding encoding, u64 value) {
         const Spinlock::Guard guard{lock_};
-        model_.write(encoding, value, now());
+        model_.write(encoding, value, now().count);
         follow_line();
     }
     /// Has the interrupt's line risen since the last call, and not gone down again?
