@@ -61,6 +61,9 @@ struct Range {
 using PhysRange = Range<PhysAddr>;
 using GuestRange = Range<GuestAddr>;
 
+constexpr PhysRange to_phys(GuestRange range) { return {to_phys(range.begin), range.size}; }
+constexpr GuestRange to_guest(PhysRange range) { return {to_guest(range.begin), range.size}; }
+
 /// All pages that the range touches.
 constexpr PhysRange whole_pages(PhysRange range) {
     return PhysRange::between({align_down(range.begin.value, page_size)},

@@ -200,12 +200,12 @@ std::span<const PhysRange> memory_in_use(VmId id) {
     VmArch& vm = hypervisor().vm(id).arch();
     auto& stuck = vm.stuck_tables;
     stuck.clear();
-    vm.vgic.give_up_stuck_lpis([&](CpuId cpu, const VgicLpiTables& tables) {
+    vm.vgic.retire_stuck_lpis([&](CpuId cpu, const VgicLpiTables& tables) {
         log::line("warning: CPU {}: LPIs stay on; their tables at {} and {} are reserved, and no "
                   "kernel gets the ITS any more",
                   cpu, tables.config.begin, tables.pending.begin);
-        (void)stuck.push(tables.config); // two for each CPU
-        (void)stuck.push(tables.pending);
+        (void)stuck.push(to_phys(tables.config)); // two for each CPU
+        (void)stuck.push(to_phys(tables.pending));
     });
     return {stuck.data(), stuck.size()};
 }

@@ -28,7 +28,7 @@ constexpr u64 poll_us = 20;
 /// This CPU's own part of the machine is as it was before Baton had it.
 const El2Controls& give_back_cpu() {
     PerCpu& self = this_cpu();
-    self.vm->vgic.give_back_cpu(self.vgic);
+    self.vm->vgic.restore_cpu(self.vgic);
     // No walk starts at what the firmware left in VTTBR_EL2, which may be anything.
     write(read<HCR_EL2>().without(HCR_EL2::VM));
     isb();
@@ -127,7 +127,7 @@ void leave(const StagedImage& image, bool cpus_are_missing) {
     const bool whole = all_gone && !cpus_are_missing;
     const GuestAddr dtb = whole ? image.dtb : image.fallback->dtb;
     close_consoles();
-    hypervisor().gic.give_back_distributor();
+    hypervisor().gic.restore_distributor();
     leave_el2(&give_back_cpu(), image.entry.value, dtb.value);
 }
 

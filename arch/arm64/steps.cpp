@@ -21,9 +21,9 @@ namespace {
 void empty_list_registers(Vcpu& self) {
     PerCpu& cpu = this_cpu();
     if (self.vm->lifecycle().handover_wanted()) {
-        cpu.vm->vgic.drop_interrupts(cpu.vgic);
+        cpu.vm->vgic.discard_interrupts(cpu.vgic);
     } else {
-        cpu.vm->vgic.release_interrupts(cpu.vgic);
+        cpu.vm->vgic.withdraw_interrupts(cpu.vgic);
     }
 }
 void close_interface() {
@@ -36,7 +36,7 @@ void close_interface() {
 void disable_lpis(Vcpu& self) {
     PerCpu& cpu = this_cpu();
     if (!self.vm->lifecycle().handover_wanted()) {
-        cpu.vm->vgic.hand_over_lpis(cpu.vgic);
+        cpu.vm->vgic.move_lpis(cpu.vgic);
     } else {
         (void)cpu.vm->vgic.disable_lpis(cpu.vgic); // if they stay on: arch::memory_in_use
     }
@@ -63,7 +63,7 @@ void take_shares(Vm& vm) {
         hypervisor().clusters.take_away(vm);
     }
 }
-void forget_sgis(Vm& vm) { vm.arch().vgic.forget_sgis(); }
+void clear_sgis(Vm& vm) { vm.arch().vgic.clear_sgis(); }
 void reset_spis(Vm& vm) {
     if (!vm.arch().vgic.reset_spis()) {
         log::line("warning: the Distributor did not take its reset in time");
@@ -123,7 +123,7 @@ constexpr Parts irqs{"irqs",
                      Part{"clusters", take_shares},
                      Part{"its", stop_its},
                      Part{"lpis", disable_idle_lpis},
-                     Part{"sgis", forget_sgis},
+                     Part{"sgis", clear_sgis},
                      Part{"spis", reset_spis},
                      Part{"routes", route_spis}};
 constexpr Parts dma{"dma", Part{"devices", stop_dma}, Part{"console", end_console}};

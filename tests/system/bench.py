@@ -17,7 +17,7 @@ LINUX_RATIO = 4
 HANDOVER_FUNCTIONS = ("Lifecycle::lead(", "Lifecycle::follow(", "Lifecycle::await_aps(", "Gate::close(", "::undo<", "::reset_control()",
                       "::VirtualDistributor<baton::arm64::gic::ThisMachine>::reset()",
                       "::Its<baton::arm64::gic::ThisMachine>::reset()",
-                      "::disable_lpis(", "::drop_all()", "CpuInterface::reset_virtual()", "::stop_dma(", "pci::for_each_function",
+                      "::disable_lpis(", "::discard_all()", "CpuInterface::reset_virtual()", "::stop_dma(", "pci::for_each_function",
                       "Vm::switch_images()", "Vm::enter_next_kernel()", "arch::prepare_vcpu()",
                       "arch::enter_guest(", "Stage2::load() const", "zero_fp_registers", "memcpy")
 HANDOVER_BYTES = 6 * 4096

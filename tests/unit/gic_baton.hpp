@@ -2,7 +2,7 @@
 #pragma once
 
 #include "arch/arm64/platform/arch_platform.hpp"
-#include "arch/arm64/vgic/basic_vgic.hpp"
+#include "arch/arm64/vgic/virtual_gic.hpp"
 #include "gic_model.hpp"
 
 #include <atomic>
@@ -48,6 +48,7 @@ struct ModelHardware {
     };
 
     struct CpuInterface {
+        using ListRegister = arm64::gic::ListRegister;
         u32 n = 0;
 
         GicModel::Cpu& cpu() const { return current->cpu(n); }
@@ -58,7 +59,7 @@ struct ModelHardware {
             cpu().mask = mask_guest;
             return {};
         }
-        void give_back() const {
+        void close() const {
             const auto lock = current->alone();
             cpu().on = false;
         }
@@ -74,9 +75,9 @@ struct ModelHardware {
             const auto lock = current->alone();
             current->deactivate(n, index(intid));
         }
-        void send_sgi(u64 request) const {
+        void send_sgi(SgiRequest request) const {
             const auto lock = current->alone();
-            current->send_sgi(n, {request});
+            current->send_sgi(n, request);
         }
         void set_priority_mask(u8 mask) const {
             const auto lock = current->alone();
@@ -93,16 +94,15 @@ struct ModelHardware {
             }
             return free;
         }
-        u64 list_register(u32 i) const {
+        ListRegister list_register(u32 i) const {
             const auto lock = current->alone();
-            return cpu().list_registers.at(i);
+            return {cpu().list_registers.at(i)};
         }
-        void set_list_register(u32 i, u64 value) const {
+        void set_list_register(u32 i, ListRegister lr) const {
             const auto lock = current->alone();
             if (i >= list_registers()) {
                 throw std::logic_error{"no such list register"};
             }
-            const ListRegister lr{value};
             for (u32 k = 0; k < list_registers() && lr.is_valid(); k++) {
                 const ListRegister other{cpu().list_registers[k]};
                 if (k != i && other.is_valid() && other.intid() == lr.intid()) {
@@ -115,7 +115,7 @@ struct ModelHardware {
             if (lr.is_valid() && lr.is_hardware() && !current->at(n, index(lr.intid())).active) {
                 throw std::logic_error{"the physical interrupt is not active"};
             }
-            cpu().list_registers[i] = value;
+            cpu().list_registers[i] = lr.value;
         }
         u32 eoi_count() const { return cpu().eoi_count; }
         bool has_split_eoi() const { return cpu().virtual_split_eoi; }
@@ -176,12 +176,12 @@ struct ModelHardware {
     static bool poll(Done done) {
         return done() || done(); // RWP is 0 at the second look
     }
-    static bool is_guest_memory(PhysRange range) {
-        return !range.empty() && guest_memory.contains(range);
+    static bool is_guest_memory(GuestRange range) {
+        return !range.empty() && guest_memory.contains(to_phys(range));
     }
-    static u8 read_guest_byte(PhysAddr at) { return current->memory[at.value]; }
+    static u8 read_guest_byte(GuestAddr at) { return current->memory[at.value]; }
     static inline std::atomic<u32> refused = 0;
-    static void tell_refused(const char*, PhysRange) { refused++; }
+    static void log_refusal(const char*, GuestRange) { refused++; }
     static void publish() {}
     static void complete_device_writes() {}
 };
@@ -210,7 +210,7 @@ class Baton {
         vgic->init(*physical, physical->spis(), has_its);
         for (u32 i = 0; i < cpus; i++) {
             cpus_.push_back(
-                std::make_unique<BasicVgicCpu<ModelHardware>>(ModelHardware::CpuInterface{.n = i}));
+                std::make_unique<VgicCpu<ModelHardware>>(ModelHardware::CpuInterface{.n = i}));
             const auto frames = physical->attach(CpuId{i}, GicModel::mpidr(i));
             vgic->attach(CpuId{i}, GicModel::mpidr(i), frames.value(), *cpus_[i]);
         }
@@ -219,7 +219,7 @@ class Baton {
             vgic->turn_on(*cpus_[i]);
         }
     }
-    BasicVgicCpu<ModelHardware>& cpu(u32 n) { return *cpus_.at(n); }
+    VgicCpu<ModelHardware>& cpu(u32 n) { return *cpus_.at(n); }
 
     /// Every exit that physical interrupts bring about now, on all CPUs.
     void take_exits() {
@@ -315,7 +315,7 @@ class Baton {
 
     GicModel gic;
     std::unique_ptr<Gic<ModelHardware>> physical = std::make_unique<Gic<ModelHardware>>();
-    std::unique_ptr<BasicVgic<ModelHardware>> vgic = std::make_unique<BasicVgic<ModelHardware>>();
+    std::unique_ptr<VirtualGic<ModelHardware>> vgic = std::make_unique<VirtualGic<ModelHardware>>();
     u32 exits = 0;
 
   private:
@@ -325,7 +325,7 @@ class Baton {
         }
     }
     std::unique_ptr<arm64::FullPlatform> platform_ = std::make_unique<arm64::FullPlatform>();
-    std::vector<std::unique_ptr<BasicVgicCpu<ModelHardware>>> cpus_;
+    std::vector<std::unique_ptr<VgicCpu<ModelHardware>>> cpus_;
 };
 
 } // namespace model

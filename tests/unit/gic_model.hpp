@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/vgic/basic_vgic.hpp"
+#include "arch/arm64/gic/gic.hpp"
+#include "arch/arm64/gic/list_register.hpp"
 #include "its_model.hpp"
 
 #include <array>

@@ -2,9 +2,9 @@
 #include "arch/arm64/gic/affinity_map.hpp"
 #include "arch/arm64/gic/frame_map.hpp"
 #include "arch/arm64/gic/interrupt_registers.hpp"
+#include "arch/arm64/gic/list_register.hpp"
 #include "arch/arm64/gic/priority.hpp"
 #include "arch/arm64/gic/sgi_request.hpp"
-#include "arch/arm64/vgic/list_register.hpp"
 
 #include <doctest/doctest.h>
 #include <memory>

@@ -24,14 +24,14 @@ void take_down(Baton& baton, u32 boot, Part left_out = Part::none, u32 off = ~0U
     };
     const auto takes_part = [off](u32 i) { return i != off; };
     for (const u32 i : std::views::iota(0U, cpus) | std::views::filter(takes_part)) {
-        unless(Part::list, [&] { baton.vgic->drop_interrupts(baton.cpu(i)); });
+        unless(Part::list, [&] { baton.vgic->discard_interrupts(baton.cpu(i)); });
         unless(Part::interface, [&] { baton.vgic->close_interface(baton.cpu(i)); });
         baton.take_exits(); // LPIs come until they are off
         unless(Part::lpis, [&] { CHECK(baton.vgic->disable_lpis(baton.cpu(i))); });
     }
     unless(Part::its, [&] { CHECK(baton.vgic->reset_its()); });
     unless(Part::idle_lpis, [&] { CHECK(baton.vgic->disable_lpis_of_others()); });
-    unless(Part::sgis, [&] { baton.vgic->forget_sgis(); });
+    unless(Part::sgis, [&] { baton.vgic->clear_sgis(); });
     unless(Part::spis, [&] { CHECK(baton.vgic->reset_spis()); });
     unless(Part::routes, [&] { baton.vgic->route_spis(baton.cpu(boot)); });
     for (const u32 i : std::views::iota(0U, cpus) | std::views::filter(takes_part)) {
@@ -274,9 +274,9 @@ TEST_CASE("what Baton has written reads as in a cold machine, whose values are i
     }
     // So does what it gives back.
     for (u32 i = 0; i < cpus; i++) {
-        baton.vgic->give_back_cpu(baton.cpu(i));
+        baton.vgic->restore_cpu(baton.cpu(i));
     }
-    baton.physical->give_back_distributor();
+    baton.physical->restore_distributor();
     const auto left = registers(cpus, [&](u64 address, u32 size) {
         const u64 word = baton.gic.read(size == 1 ? address & ~u64{3} : address, size);
         return size == 1 ? word >> address % 4 * 8 & 0xff : word;
@@ -525,7 +525,7 @@ TEST_CASE("GICR_WAKER is left alone where it is the firmware's") {
     ModelHardware::current = &gic;
     gic.is_waker_secure = true;
     std::atomic<u32> control{0};
-    Redistributor<ModelHardware> redistributor;
+    VirtualRedistributor<ModelHardware> redistributor;
     redistributor.attach({gicr_base}, bit_of(kick_sgi), 0xf8, control);
     CHECK(redistributor.bring_up(bit_of(kick_sgi)));
     CHECK(gic.waker_writes == 0);
@@ -536,7 +536,7 @@ TEST_CASE("a Redistributor that never wakes is an error, not a wait without end"
     ModelHardware::current = &gic;
     gic.is_asleep_for_good = true;
     std::atomic<u32> control{0};
-    Redistributor<ModelHardware> redistributor;
+    VirtualRedistributor<ModelHardware> redistributor;
     redistributor.attach({gicr_base}, bit_of(kick_sgi), 0xf8, control);
     CHECK(redistributor.bring_up(bit_of(kick_sgi)) == std::unexpected(Error::timed_out));
     CHECK(gic.waker_writes == 1);

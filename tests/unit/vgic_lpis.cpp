@@ -303,10 +303,10 @@ TEST_CASE("LPIs that cannot be turned off are told of, and their tables are know
     CHECK(baton->gic.hasty_writes == 0);
     CHECK(baton->vgic->gather(baton->cpu(1)));
     u32 told = 0;
-    baton->vgic->give_up_stuck_lpis([&](CpuId cpu, const auto& tables) {
+    baton->vgic->retire_stuck_lpis([&](CpuId cpu, const auto& tables) {
         CHECK(cpu == CpuId{0});
-        CHECK(tables.config == PhysRange{{lpi_config}, 0x1'0000 - 8192});
-        CHECK(tables.pending == PhysRange{{lpi_pending}, 0x2000});
+        CHECK(tables.config == GuestRange{{lpi_config}, 0x1'0000 - 8192});
+        CHECK(tables.pending == GuestRange{{lpi_pending}, 0x2000});
         told++;
     });
     CHECK(told == 1);
@@ -333,7 +333,7 @@ TEST_CASE("LPIs that were on when Baton began are turned off, or Baton does not 
         gic.cpu(0).propbaser = baton_memory | 15;
         gic.cpu(0).are_lpis_sticky = sticky;
         std::atomic<u32> control{0};
-        Redistributor<ModelHardware> redistributor;
+        VirtualRedistributor<ModelHardware> redistributor;
         redistributor.attach({gicr_base}, bit_of(kick_sgi), 0xf8, control, 16);
         const auto done = redistributor.bring_up(bit_of(kick_sgi));
         CHECK(done == (sticky ? std::unexpected(Error::unsupported) : Result<>{}));

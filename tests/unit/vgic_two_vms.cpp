@@ -49,8 +49,8 @@ class TwoVms {
         }
     }
 
-    using Cpu = BasicVgicCpu<ModelHardware>;
-    BasicVgic<ModelHardware>& vgic_of(u32 cpu) { return *vgics[cpu % 2]; }
+    using Cpu = VgicCpu<ModelHardware>;
+    VirtualGic<ModelHardware>& vgic_of(u32 cpu) { return *vgics[cpu % 2]; }
     Cpu& cpu(u32 n) { return *cpus_[n]; }
 
     u64 read(u32 n, u64 address, u32 size = 4) {
@@ -111,8 +111,9 @@ class TwoVms {
 
     GicModel gic{cpus, 4};
     std::unique_ptr<Gic<ModelHardware>> physical = std::make_unique<Gic<ModelHardware>>();
-    std::array<std::unique_ptr<BasicVgic<ModelHardware>>, 2> vgics{
-        std::make_unique<BasicVgic<ModelHardware>>(), std::make_unique<BasicVgic<ModelHardware>>()};
+    std::array<std::unique_ptr<VirtualGic<ModelHardware>>, 2> vgics{
+        std::make_unique<VirtualGic<ModelHardware>>(),
+        std::make_unique<VirtualGic<ModelHardware>>()};
     u32 kicks = 0, own_spi = 0;
     std::set<u32> kicked;
 

@@ -93,7 +93,7 @@ Result<> CpuInterface::bring_up(bool two_security_states) {
     return {};
 }
 
-void CpuInterface::give_back() {
+void CpuInterface::close() {
     write_raw<ICC_IGRPEN1_EL1>(0);
     isb();
     clear_active_priorities();
@@ -101,14 +101,16 @@ void CpuInterface::give_back() {
     isb();
 }
 
-u64 CpuInterface::list_register(u32 n) { return load_list_register(n); }
-void CpuInterface::set_list_register(u32 n, u64 value) { store_list_register(n, value); }
+ListRegister CpuInterface::list_register(u32 n) { return {load_list_register(n)}; }
+void CpuInterface::set_list_register(u32 n, ListRegister value) {
+    store_list_register(n, value.value);
+}
 
 void CpuInterface::reset_virtual() {
     write_raw<ICH_HCR_EL2>(0);
     isb(); // Off before its state changes.
     for (u32 n = list_registers(); n != 0; n--) {
-        set_list_register(n - 1, 0);
+        set_list_register(n - 1, {});
     }
     clear_virtual_active_priorities();
     write_raw<ICH_VMCR_EL2>(0);
@@ -116,7 +118,7 @@ void CpuInterface::reset_virtual() {
 }
 
 void kick(Mpidr mpidr) {
-    CpuInterface::send_sgi(SgiRequest::to(kick_sgi, affinity_of(mpidr)).value);
+    CpuInterface::send_sgi(SgiRequest::to(kick_sgi, affinity_of(mpidr)));
     isb(); // Sent before the caller begins to wait for the answer.
 }
 
@@ -124,7 +126,7 @@ void kick_all_others() {
     if (!read<ICC_SRE_EL2>().has(ICC_SRE_EL2::SRE)) {
         return;
     }
-    CpuInterface::send_sgi(SgiRequest::to_all_others(kick_sgi).value);
+    CpuInterface::send_sgi(SgiRequest::to_all_others(kick_sgi));
     isb(); // As above.
 }
 

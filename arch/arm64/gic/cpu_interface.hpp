@@ -3,9 +3,11 @@
 
 #include "arch/arm64/barrier.hpp"
 #include "arch/arm64/gic/intid.hpp"
+#include "arch/arm64/gic/list_register.hpp"
 #include "arch/arm64/gic/maintenance.hpp"
 #include "arch/arm64/gic/priority.hpp"
 #include "arch/arm64/gic/registers.hpp"
+#include "arch/arm64/gic/sgi_request.hpp"
 #include "hyp/result.hpp"
 
 namespace baton::arm64::gic {
@@ -14,13 +16,15 @@ namespace baton::arm64::gic {
 /// one, which is the guest's.
 class CpuInterface {
   public:
+    using ListRegister = gic::ListRegister;
+
     /// On, with all of the guest's interrupts masked.
     /// @param two_security_states GICD_CTLR.DS is 0
     /// Errors: unsupported (the firmware keeps the system registers from EL2).
     Result<> bring_up(bool two_security_states);
 
     /// Signals nothing any more and has nothing active. The registers' values are the caller's.
-    static void give_back();
+    static void close();
 
     /// ICC_IAR1_EL1's INTID; 1020 to 1023 if there is none.
     static Intid acknowledge() {
@@ -34,10 +38,10 @@ class CpuInterface {
     static void drop_priority(Intid intid) { write_raw<ICC_EOIR1_EL1>(index(intid)); }
     static void deactivate(Intid intid) { write_raw<ICC_DIR_EL1>(index(intid)); }
 
-    /// @param request a value of ICC_SGI1R_EL1. On the way back to a guest no isb is needed after.
-    static void send_sgi(u64 request) {
+    /// On the way back to a guest no isb is needed after.
+    static void send_sgi(SgiRequest request) {
         dsb_ishst(); // What the SGI is about must be visible to whoever takes it.
-        write_raw<ICC_SGI1R_EL1>(request);
+        write_raw<ICC_SGI1R_EL1>(request.value);
     }
 
     void set_priority_mask(u8 mask) const {
@@ -59,8 +63,8 @@ class CpuInterface {
         return static_cast<u32>(read_raw<ICH_ELRSR_EL2>());
     }
     /// @param n below list_registers()
-    static u64 list_register(u32 n);
-    static void set_list_register(u32 n, u64 value);
+    static ListRegister list_register(u32 n);
+    static void set_list_register(u32 n, ListRegister value);
 
     /// How many interrupts the guest has ended since `turn_on_virtual` that no list register held.
     static u32 eoi_count() { return ICH_HCR_EL2::EOIcount(read<ICH_HCR_EL2>()); }

@@ -62,11 +62,11 @@ class Distributor {
 
     /// As `bring_up` found it, with no interrupt enabled, all routed to where they are. When no
     /// CPU uses it any more but this one.
-    void give_back() {
+    void restore() {
         frame_.write(Gicd32::CTLR, frame_.read(Gicd32::CTLR) & ~all_groups);
         (void)writes_done();
         for (u32 n = 1; n < used_banks(); n++) {
-            bank(n).give_back();
+            bank(n).restore();
         }
         (void)writes_done();
         // ARE stays: it must not go from 1 to 0 (12.9.4).

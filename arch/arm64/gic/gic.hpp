@@ -42,7 +42,7 @@ class Gic {
         distributor_.bank(bank_of(spi)).write(InterruptRegister::ISPENDR, bit_of(spi));
     }
     /// A host kexec, the last CPU, before its own part.
-    void give_back_distributor() { distributor_.give_back(); }
+    void restore_distributor() { distributor_.restore(); }
 
     Distributor<Hardware>& distributor() { return distributor_; }
     FrameMap& frames() { return frames_; }

@@ -37,6 +37,10 @@ constexpr bool is_lpi(Intid intid) { return intid >= first_lpi; }
 constexpr u32 bank_of(Intid intid) { return index(intid) / 32; }
 constexpr u32 bit_of(Intid intid) { return u32{1} << (index(intid) % 32); }
 
+constexpr bool is_in(Intid intid, u32 bank, u32 bits) {
+    return bank_of(intid) == bank && (bits & bit_of(intid)) != 0;
+}
+
 inline constexpr u32 sgi_bits = 0x0000ffff;
 
 /// The one physical SGI: it makes a CPU look at what it was left to do. A guest's SGIs exist in

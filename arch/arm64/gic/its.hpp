@@ -128,7 +128,7 @@ class Its {
 
     /// What a base reads when the machine is cold, which the architecture leaves to the
     /// implementation but for Valid: guests go by the page size that they find. Of one that is in
-    /// use only `kept` is told.
+    /// use only `kept` is shown.
     static u64 cold(u64 found, u64 kept) {
         return (found & gits_valid) != 0 ? found & kept : found;
     }
@@ -189,18 +189,18 @@ class Its {
             return;
         }
         const u64 taken = frame_.read(reg, offset);
-        const PhysRange range = reg == Gits64::CBASER ? queue_range(taken) : table_range(taken);
+        const GuestRange range = reg == Gits64::CBASER ? queue_range(taken) : table_range(taken);
         if (Hardware::is_guest_memory(range)) {
             frame_.write(reg, taken | gits_valid, offset);
         } else if (whole) {
-            Hardware::tell_refused(reg == Gits64::CBASER ? "GITS_CBASER" : "GITS_BASER", range);
+            Hardware::log_refusal(reg == Gits64::CBASER ? "GITS_CBASER" : "GITS_BASER", range);
         }
     }
-    static PhysRange queue_range(u64 value) {
+    static GuestRange queue_range(u64 value) {
         return {{value & gits_cbaser::Physical_Address},
                 ((value & gits_cbaser::Size) + 1) * page_size};
     }
-    static PhysRange table_range(u64 value) {
+    static GuestRange table_range(u64 value) {
         return {{gits_baser::address(value)},
                 ((value & gits_baser::Size) + 1) * gits_baser::page(value)};
     }

@@ -61,8 +61,8 @@ class PhysicalBank {
         registers_.write(InterruptRegister::IPRIORITYR, ~u32{0}, at(some_ppis));
         return static_cast<u8>(registers_.read(InterruptRegister::IPRIORITYR, at(some_ppis)));
     }
-    /// All 32 as bring-up found them, and nothing enabled, pending or active: Baton leaves.
-    void give_back() {
+    /// All 32 as bring-up found them, and nothing enabled, pending or active: for a host kexec.
+    void restore() {
         write(InterruptRegister::ICENABLER, ~u32{0});
         write(InterruptRegister::ICACTIVER, ~u32{0});
         write(InterruptRegister::ICPENDR, ~u32{0});

@@ -37,13 +37,13 @@ struct ThisMachine {
     }
 
     /// Is all of it RAM of the VM's current kernel?
-    static bool is_guest_memory(PhysRange range);
+    static bool is_guest_memory(GuestRange range);
     /// One that is.
-    static u8 read_guest_byte(PhysAddr at) {
-        return *reinterpret_cast<const volatile u8*>(at.value);
+    static u8 read_guest_byte(GuestAddr at) {
+        return *reinterpret_cast<const volatile u8*>(to_phys(at).value);
     }
     /// The guest wants the GIC to use memory that is not its own: the log says so, a few times.
-    static void tell_refused(const char* reg, PhysRange range);
+    static void log_refusal(const char* reg, GuestRange range);
 
     /// Memory written so far is visible to whoever sees the effect of a device write that follows.
     static void publish() { dsb_ishst(); }

@@ -6,20 +6,13 @@
 #include "arch/arm64/gic/interrupt_registers.hpp"
 #include "arch/arm64/gic/intid.hpp"
 #include "arch/arm64/gic/physical_bank.hpp"
-#include "arch/arm64/gic/priority.hpp"
+#include "arch/arm64/vgic/bank_priorities.hpp"
+#include "arch/arm64/vgic/held_interrupts.hpp"
 #include "hyp/types.hpp"
 
-#include <array>
 #include <atomic>
 
 namespace baton::arm64::gic {
-
-/// What a CPU's virtual interface holds of the 32 interrupts of a bank.
-struct HeldInterrupts {
-    u32 pending = 0;
-    u32 active = 0;
-    u32 latched = 0; ///< those of `pending` that stay pending whatever their line does
-};
 
 /// 32 interrupts as the guest sees them: the SGIs and PPIs of one CPU, or 32 SPIs.
 ///
@@ -42,17 +35,11 @@ class InterruptBank {
         software_ = number_ == 0 ? sgi_bits & guest : 0;
         hardware_ = guest & ~software_;
         guest_ = guest;
-        priority_mask_ = priority_mask;
         control_ = &control;
         group1_at_boot_ = physical.group1_at_boot() & guest;
         edges_at_boot_ = (physical.edges_at_boot() & ~software()) | software();
-        for (u32 word = 0; word < words; word++) {
-            priorities_at_boot_[word] =
-                physical.priorities_at_boot(word) & implemented() & bytes_of(guest, word);
-        }
-        has_priorities_ = true;
-        forget();
-        physical_priorities_.fill(unknown);
+        priorities_.init(physical, guest, hardware_, priority_mask);
+        reset_state();
     }
 
     /// The guest's interrupts as after a cold boot: disabled, idle, with the priority, the group
@@ -64,10 +51,10 @@ class InterruptBank {
     }
     [[gnu::always_inline]] void finish_reset() {
         if (is_configured_) {
-            forget_configuration();
+            reset_configuration();
         }
         clear_physical_state();
-        forget();
+        reset_state();
     }
     /// The same while other CPUs may be writing to it.
     /// @param writes_done awaits the frame's RWP. False: not in time
@@ -86,14 +73,14 @@ class InterruptBank {
         lock_.reset();
         lost_writer_ = true;
         is_configured_ = true;
-        physical_priorities_.fill(unknown);
+        priorities_.distrust_hardware();
     }
 
     u32 number() const { return number_; }
 
     // What the virtual interface asks and tells of single interrupts.
 
-    u8 priority(Intid intid) const { return read_priority(index(intid) % 32); }
+    u8 priority(Intid intid) const { return priorities_.byte(index(intid) % 32); }
     bool is_group1(Intid intid) const { return (group1() & bit_of(intid)) != 0; }
     bool is_forwarded(Intid intid) const { return (forwarded() & bit_of(intid)) != 0; }
 
@@ -133,7 +120,7 @@ class InterruptBank {
     u32 deliverable() const {
         return pending_.load(std::memory_order_relaxed) & enabled() & forwarded();
     }
-    void forget_sgis() { pending_.store(0, std::memory_order_relaxed); }
+    void clear_sgis() { pending_.store(0, std::memory_order_relaxed); }
     bool take(Intid intid) {
         const u32 bit = bit_of(intid);
         return (pending_.fetch_and(~bit, std::memory_order_relaxed) & bit) != 0;
@@ -142,105 +129,27 @@ class InterruptBank {
     // The guest's accesses. `held` is empty for another CPU's bank: what sits in its list registers
     // cannot be seen from here and reads as active until that CPU has handled it.
 
-    u32 read(InterruptRegisterAt at, HeldInterrupts held) const {
-        switch (at.reg) {
-        case InterruptRegister::IGROUPR:
-            return group1() & guest_;
-        case InterruptRegister::ISENABLER:
-        case InterruptRegister::ICENABLER:
-            return enabled();
-        case InterruptRegister::ISPENDR:
-        case InterruptRegister::ICPENDR:
-            return (physical_->read(InterruptRegister::ISPENDR) & hardware()) |
-                   (pending_.load(std::memory_order_relaxed) & software()) |
-                   (held.pending & (held.latched | software()));
-        case InterruptRegister::ISACTIVER:
-        case InterruptRegister::ICACTIVER:
-            return (physical_->read(InterruptRegister::ISACTIVER) & hardware() &
-                    ~(held.pending & ~held.active)) |
-                   (held.active & software());
-        case InterruptRegister::ICFGR:
-            return PhysicalBank<Hardware>::spread(edge_.load(std::memory_order_relaxed) & guest_,
-                                                  at.byte);
-        case InterruptRegister::IPRIORITYR:
-            return priority_word(at.byte / 4);
-        default:
-            return 0;
-        }
-    }
-    u8 read_priority(u32 byte) const {
-        return static_cast<u8>(priority_word(byte / 4) >> (byte % 4 * 8));
-    }
+    u32 read(InterruptRegisterAt at, HeldInterrupts held) const;
+    u8 read_priority(u32 byte) const { return priorities_.byte(byte); }
 
-    void set_group1(u32 bits) {
-        const Guard guard{lock_};
-        group1_.store(bits & guest_, std::memory_order_relaxed);
-        forward_locked();
-    }
-    void enable(u32 bits) {
-        const Guard guard{lock_};
-        for (u32 word = 0; word < words; word++) {
-            if ((bits & guest_ & ~enabled() & word_bits(word)) != 0) {
-                update_physical_priorities(word);
-            }
-        }
-        enabled_.fetch_or(bits & guest_, std::memory_order_relaxed);
-        write_if_any(InterruptRegister::ISENABLER, bits & hardware() & forwarded());
-    }
-    void disable(u32 bits) {
-        const Guard guard{lock_};
-        enabled_.fetch_and(~bits, std::memory_order_relaxed);
-        write_if_any(InterruptRegister::ICENABLER, bits & hardware());
-    }
+    void set_group1(u32 bits);
+    void enable(u32 bits);
+    void disable(u32 bits);
     /// GICD_CTLR has changed: makes the physical enables follow.
     void forward() {
         const Guard guard{lock_};
         forward_locked();
     }
-    void set_pending(u32 bits, HeldInterrupts held) {
-        const Guard guard{lock_};
-        pending_.fetch_or(bits & software()); // As in `send`.
-        // Pending already, in a list register: physically it is active, and would pend once more.
-        const u32 physical = bits & hardware() & ~held.pending;
-        pend_physical(physical);
-    }
-    void clear_pending(u32 bits) {
-        const Guard guard{lock_};
-        pending_.fetch_and(~(bits & software()), std::memory_order_relaxed);
-        latched_.fetch_and(~bits, std::memory_order_relaxed);
-        write_if_any(InterruptRegister::ICPENDR, bits & hardware());
-    }
+    void set_pending(u32 bits, HeldInterrupts held);
+    void clear_pending(u32 bits);
     void set_active(u32 bits) { write_if_any(InterruptRegister::ISACTIVER, bits & hardware()); }
-    void clear_active(u32 bits, HeldInterrupts held) {
-        // The guest has not seen it yet: physically active means pending to the guest.
-        const u32 only_pending = held.pending & ~held.active;
-        write_if_any(InterruptRegister::ICACTIVER, bits & hardware() & ~only_pending);
-    }
+    void clear_active(u32 bits, HeldInterrupts held);
     /// @param byte 0 or 4: the lower or the upper 16 interrupts
-    void set_config(u32 byte, u32 value) {
-        const Guard guard{lock_};
-        const u32 half = byte == 0 ? 0x0000ffff : 0xffff0000;
-        is_configured_ = true;
-        const u32 now =
-            physical_->set_edges(half & hardware(), PhysicalBank<Hardware>::gather(value, byte));
-        edge_.store((now & ~software()) | software(), std::memory_order_relaxed);
-    }
+    void set_config(u32 byte, u32 value);
     /// @param size 1 or 4 bytes
-    void set_priorities(u32 byte, u32 size, u32 value) {
-        const Guard guard{lock_};
-        const u32 shift = byte % 4 * 8;
-        const u32 written = (size == 1 ? u32{0xff} << shift : ~u32{0}) & bytes_of(guest_, byte / 4);
-        has_priorities_ = true;
-        priorities_[byte / 4].store((priority_word(byte / 4) & ~written) |
-                                        (value << shift & written & implemented()),
-                                    std::memory_order_relaxed);
-        update_physical_priorities(byte / 4);
-    }
+    void set_priorities(u32 byte, u32 size, u32 value);
 
   private:
-    static constexpr u32 words = PhysicalBank<Hardware>::words;
-    static constexpr u32 unknown = ~u32{0}; ///< of no guest's priorities
-
     using Lock = typename Hardware::Lock;
     using Guard = typename Lock::Guard;
 
@@ -277,45 +186,18 @@ class InterruptBank {
         registers.write(InterruptRegister::ICPENDR, bits, word);
     }
     /// What is kept here, as after a cold boot.
-    void forget() {
+    void reset_state() {
         enabled_.store(0, std::memory_order_relaxed);
         group1_.store(group1_at_boot_, std::memory_order_relaxed);
         edge_.store(edges_at_boot_, std::memory_order_relaxed);
         latched_.store(0, std::memory_order_relaxed);
-        forget_sgis();
-        if (has_priorities_) {
-            forget_priorities();
-        }
+        clear_sgis();
+        priorities_.reset();
     }
     // Not inlined: few banks need it, and all pay for the registers that it takes.
-    [[gnu::noinline]] void forget_configuration() {
+    [[gnu::noinline]] void reset_configuration() {
         physical_->restore_edges(hardware());
         is_configured_ = lost_writer_;
-    }
-    [[gnu::noinline]] void forget_priorities() {
-        has_priorities_ = false;
-        for (u32 word = 0; word < words; word++) {
-            priorities_[word].store(priorities_at_boot_[word], std::memory_order_relaxed);
-        }
-    }
-
-    /// The implemented bits of four priorities.
-    u32 implemented() const { return u32{priority_mask_} * 0x0101'0101; }
-    /// The priorities of four interrupts, a byte each.
-    u32 priority_word(u32 word) const { return priorities_[word].load(std::memory_order_relaxed); }
-    void update_physical_priorities(u32 word) {
-        const u32 mine = bytes_of(hardware(), word);
-        const u32 wanted = to_physical_priorities(priority_word(word)) & mine;
-        if (physical_priorities_[word] != wanted) {
-            physical_->write_priorities(word, mine, wanted);
-            physical_priorities_[word] = wanted;
-        }
-    }
-    static constexpr u32 word_bits(u32 word) { return u32{0xf} << (word * 4); }
-    /// A byte of ones for each of the four interrupts of a word that is in `bits`.
-    static constexpr u32 bytes_of(u32 bits, u32 word) {
-        const u32 four = (bits & word_bits(word)) >> (word * 4);
-        return ((four * 0x0020'4081) & 0x0101'0101) * 0xff;
     }
 
     void write(InterruptRegister reg, u32 value) { registers_.write(reg, value, u64{number_} * 4); }
@@ -333,12 +215,9 @@ class InterruptBank {
     u32 software_ = 0, hardware_ = 0; ///< of `guest_`: SGIs, and those of the physical registers
     u32 edges_at_boot_ = 0;
     u32 group1_at_boot_ = 0;
-    std::array<u32, words> priorities_at_boot_{};
-    u8 priority_mask_ = 0xff;
     /// Orders changes of the guest's configuration with the physical writes that follow from them.
     Lock lock_;
-    bool is_configured_ = false;  ///< ICFGR was written, since the reset. Noted before it is done
-    bool has_priorities_ = false; ///< the same of IPRIORITYR
+    bool is_configured_ = false; ///< ICFGR was written, since the reset. Noted before it is done
     bool lost_writer_ = false;
 
     std::atomic<u32> enabled_{0};
@@ -346,10 +225,9 @@ class InterruptBank {
     std::atomic<u32> edge_{0};
     std::atomic<u32> latched_{0}; ///< level-sensitive ones that software set pending
     std::atomic<u32> pending_{0}; ///< SGIs
-    std::array<std::atomic<u32>, words> priorities_{};
-    /// What the physical registers hold. It matters for enabled interrupts only, so a reset leaves
-    /// it as it is, and the next kernel's writes of the same priorities end here.
-    std::array<u32, words> physical_priorities_{};
+    BankPriorities<Hardware> priorities_;
 };
 
 } // namespace baton::arm64::gic
+
+#include "arch/arm64/vgic/interrupt_bank_registers.hpp"

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "arch/arm64/gic/hardware.hpp"
-#include "arch/arm64/vgic/interrupt_bank.hpp"
-#include "arch/arm64/vgic/list_register.hpp"
+#include "arch/arm64/vgic/held_interrupts.hpp"
 
 #include <bit>
 #include <optional>
@@ -16,6 +15,7 @@ template <GicHardware Hardware>
 class ListRegisters {
   public:
     using Interface = typename Hardware::CpuInterface;
+    using ListRegister = typename Interface::ListRegister;
 
     constexpr ListRegisters() = default;
     explicit constexpr ListRegisters(Interface hardware) : hardware_{hardware} {}
@@ -26,13 +26,13 @@ class ListRegisters {
 
     /// A bit for each that is free, and for those that do not exist none.
     u32 free() const { return hardware_.free_list_registers() & all(); }
-    ListRegister get(u32 n) const { return {hardware_.list_register(n)}; }
+    ListRegister get(u32 n) const { return hardware_.list_register(n); }
     /// @param latched pending whatever its line does
     void put(u32 n, ListRegister value, bool latched) {
         latched_ = (latched_ & ~(u32{1} << n)) | u32{latched} << n;
         set(n, value);
     }
-    void set(u32 n, ListRegister value) { hardware_.set_list_register(n, value.value); }
+    void set(u32 n, ListRegister value) { hardware_.set_list_register(n, value); }
     bool is_latched(u32 n) const { return (latched_ >> n & 1) != 0; }
 
     static u32 first(u32 bits) { return static_cast<u32>(std::countr_zero(bits)); }
@@ -68,7 +68,7 @@ class ListRegisters {
     HeldInterrupts of_bank(u32 bank) const {
         HeldInterrupts held;
         for_each([&](u32 n, ListRegister value) {
-            if (value.is_in(bank, ~u32{0})) {
+            if (bank_of(value.intid()) == bank) {
                 const u32 bit = bit_of(value.intid());
                 held.pending |= value.is_pending() ? bit : 0;
                 held.active |= value.is_active() ? bit : 0;

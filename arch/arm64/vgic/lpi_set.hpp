@@ -25,13 +25,13 @@ class LpiSet {
             return; // IDbits says that there is no such LPI
         }
         words_[word(lpi)].fetch_or(bit(lpi));
-        note(word(lpi));
+        mark(word(lpi));
     }
     /// False: it was not there.
     bool remove(Intid lpi) {
         const u64 old = words_[word(lpi)].fetch_and(~bit(lpi));
         if ((old & ~bit(lpi)) == 0) {
-            forget(word(lpi));
+            unmark(word(lpi));
         }
         return (old & bit(lpi)) != 0;
     }
@@ -41,7 +41,7 @@ class LpiSet {
         }
         while (const auto lpi = first()) {
             words_[word(*lpi)].store(0);
-            forget(word(*lpi));
+            unmark(word(*lpi));
         }
     }
 
@@ -78,18 +78,18 @@ class LpiSet {
     static u64 bit(Intid lpi) { return u64{1} << (index(lpi) % 64); }
     static u32 lowest(u64 bits) { return static_cast<u32>(std::countr_zero(bits)); }
 
-    void note(u32 at) {
+    void mark(u32 at) {
         filled_[at / 64].fetch_or(u64{1} << (at % 64));
         top_.fetch_or(u64{1} << (at / 64));
     }
     /// A word has become empty. If another CPU adds to it meanwhile, one of the two sees the other.
-    void forget(u32 at) {
+    void unmark(u32 at) {
         filled_[at / 64].fetch_and(~(u64{1} << (at % 64)));
         if (filled_[at / 64].load() == 0) {
             top_.fetch_and(~(u64{1} << (at / 64)));
         }
         if (words_[at].load() != 0) {
-            note(at);
+            mark(at);
         } else if (filled_[at / 64].load() != 0) {
             top_.fetch_or(u64{1} << (at / 64));
         }

@@ -18,8 +18,8 @@ class Lpis {
     using Frame = typename Hardware::template Mmio<Gicr32, Gicr64>;
 
     struct Tables {
-        PhysRange config;  ///< GICR_PROPBASER's: a byte for each LPI
-        PhysRange pending; ///< GICR_PENDBASER's: a bit for each INTID
+        GuestRange config;  ///< GICR_PROPBASER's: a byte for each LPI
+        GuestRange pending; ///< GICR_PENDBASER's: a bit for each INTID
     };
 
     /// @param id_bits of the guest's INTIDs; 0: it has no LPIs
@@ -29,7 +29,7 @@ class Lpis {
         priority_mask_ = priority_mask;
     }
 
-    /// Off. Tables that were in use are told to nobody; otherwise the registers are what they are
+    /// Off. Tables that were in use are shown to nobody; otherwise the registers are what they are
     /// in a cold machine, which the architecture does not say. False: LPIs stay on.
     bool bring_up() {
         written_ = enabled();
@@ -45,7 +45,7 @@ class Lpis {
     bool stop() {
         const bool done = turn_off();
         if (done && written_.load(std::memory_order_relaxed)) {
-            forget_tables();
+            reset_tables();
         }
         return done;
     }
@@ -56,7 +56,7 @@ class Lpis {
             return false;
         }
         if (written_.load(std::memory_order_relaxed)) {
-            forget_tables();
+            reset_tables();
             wanted_config_ = cold_config_;
             wanted_pending_ = cold_pending_;
             written_.store(lost_writer_, std::memory_order_relaxed);
@@ -76,7 +76,7 @@ class Lpis {
     }
 
     /// The guest has none from now on.
-    void withdraw() { id_bits_ = 0; }
+    void end() { id_bits_ = 0; }
 
     /// By the hardware, as any CPU may turn them on or off.
     bool enabled() const { return (frame_.read(Gicr32::CTLR) & gicr_ctlr::EnableLPIs) != 0; }
@@ -91,7 +91,7 @@ class Lpis {
 
     /// As the guest has configured it, in the implemented bits.
     u8 priority(Intid lpi) const {
-        const PhysRange table = config_table(config_.load(std::memory_order_relaxed));
+        const GuestRange table = config_table(config_.load(std::memory_order_relaxed));
         const u32 at = index(lpi) - index(first_lpi);
         return at < table.size ? Hardware::read_guest_byte(table.begin + at) & priority_mask_ : 0;
     }
@@ -119,7 +119,7 @@ class Lpis {
         if (on) {
             const Tables in = tables();
             if (!Hardware::is_guest_memory(in.config) || !Hardware::is_guest_memory(in.pending)) {
-                return Hardware::tell_refused("GICR_CTLR.EnableLPIs", in.config);
+                return Hardware::log_refusal("GICR_CTLR.EnableLPIs", in.config);
             }
             config_.store(frame_.read(Gicr64::PROPBASER), std::memory_order_relaxed);
         }
@@ -137,7 +137,7 @@ class Lpis {
         wanted = (wanted & ~part) | (value << half * 8 & part);
         written_.store(true, std::memory_order_relaxed);
         u64 checked = wanted;
-        PhysRange table{{wanted & gicr_pendbaser::Physical_Address}, (u64{1} << id_bits_) / 8};
+        GuestRange table{{wanted & gicr_pendbaser::Physical_Address}, (u64{1} << id_bits_) / 8};
         if (reg == Gicr64::PROPBASER) {
             const u64 bits = wanted & gicr_propbaser::IDbits;
             checked = (wanted & ~gicr_propbaser::IDbits) | (bits < id_bits_ ? bits : id_bits_ - 1);
@@ -146,8 +146,8 @@ class Lpis {
         if (Hardware::is_guest_memory(table)) {
             frame_.write(reg, checked);
         } else if (size == 8) { // One half of two may make no sense.
-            Hardware::tell_refused(reg == Gicr64::PROPBASER ? "GICR_PROPBASER" : "GICR_PENDBASER",
-                                   table);
+            Hardware::log_refusal(reg == Gicr64::PROPBASER ? "GICR_PROPBASER" : "GICR_PENDBASER",
+                                  table);
         }
     }
 
@@ -159,7 +159,7 @@ class Lpis {
         return u64{1} << ((propbaser & gicr_propbaser::IDbits) + 1);
     }
     /// Empty if there are too few INTIDs for LPIs.
-    static PhysRange config_table(u64 propbaser) {
+    static GuestRange config_table(u64 propbaser) {
         const u64 count = intids(propbaser);
         return {{propbaser & gicr_propbaser::Physical_Address},
                 count > index(first_lpi) ? count - index(first_lpi) : 0};
@@ -182,7 +182,7 @@ class Lpis {
         return !are_stuck();
     }
     /// There are no LPIs that could use them.
-    void forget_tables() {
+    void reset_tables() {
         frame_.write(Gicr64::PROPBASER, cold_config_);
         frame_.write(Gicr64::PENDBASER, cold_pending_);
     }

@@ -30,14 +30,10 @@ struct ListRegister {
     constexpr State state() const { return static_cast<State>(value >> state_low); }
 
     constexpr bool is_valid() const { return state() != State::invalid; }
-    /// Pending and not active too: it can be taken back whole.
+    /// Pending and not active too: it can be withdrawn whole.
     constexpr bool is_only_pending() const { return state() == State::pending; }
     constexpr bool is_pending() const { return (value & pending_bit) != 0; }
     constexpr bool is_active() const { return (value & active_bit) != 0; }
-
-    constexpr bool is_in(u32 bank, u32 bits) const {
-        return bank_of(intid()) == bank && (bits & bit_of(intid())) != 0;
-    }
 
     constexpr ListRegister with(State state) const {
         return {(value & ~(pending_bit | active_bit)) | static_cast<u64>(state) << state_low};

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/gic/intid.hpp"
-#include "arch/arm64/vgic/list_register.hpp"
+#include "arch/arm64/gic/hardware.hpp"
 #include "hyp/static_vector.hpp"
 
 namespace baton::arm64::gic {
 
 /// Active interrupts that had to make room for pending ones in the list registers.
-class SetAside {
+template <ListRegisterFormat ListRegister>
+class Spill {
   public:
     bool empty() const { return interrupts_.empty(); }
     bool full() const { return interrupts_.size() == interrupts_.capacity; }
@@ -29,7 +29,7 @@ class SetAside {
     }
     void remove(u32 bank, u32 bits) {
         for (usize i = interrupts_.size(); i != 0; i--) {
-            if (interrupts_[i - 1].is_in(bank, bits)) {
+            if (is_in(interrupts_[i - 1].intid(), bank, bits)) {
                 interrupts_.erase(i - 1);
             }
         }
@@ -39,7 +39,7 @@ class SetAside {
     u32 of_bank(u32 bank) const {
         u32 bits = 0;
         for (const ListRegister interrupt : interrupts_) {
-            bits |= interrupt.is_in(bank, ~u32{0}) ? bit_of(interrupt.intid()) : 0;
+            bits |= bank_of(interrupt.intid()) == bank ? bit_of(interrupt.intid()) : 0;
         }
         return bits;
     }
