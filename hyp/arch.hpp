@@ -78,7 +78,7 @@ bool is_up(const Vcpu& vcpu);
 void fence_lost(Vcpu& boot, std::span<const VcpuId> lost);
 
 /// An AP waited far beyond any deadline for its boot CPU. Neither kernel of the VM can run.
-[[noreturn]] void abandoned_by(const Vcpu& boot);
+[[noreturn]] void lost_boot_cpu(const Vcpu& boot);
 
 // --- memory
 // ----------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ bool prepare_memory(VmId vm, u32 slot, std::span<const PhysRange> memory);
 
 /// A CPU was given up that may still have slot `slot`'s root loaded. Nothing translates through it
 /// any more when this returns, and `prepare_memory` takes another one from now on.
-void abandon_memory(VmId vm, u32 slot);
+void retire_memory(VmId vm, u32 slot);
 
 /// On the boot CPU, before the next kernel is entered: memory that the interrupt controller has not
 /// let go of, and never will. The next kernel does not get to use that part of it.
@@ -129,7 +129,7 @@ bool ring_doorbell(VmId vm, u64 region);
 /// image, in the hypervisor's own place. Every other CPU goes off; one that does not is disabled in
 /// the image's DTB, which then reserves Baton's memory.
 /// @param cpus_are_missing some CPU was lost before
-[[noreturn]] void leave(const StagedImage& image, bool cpus_are_missing);
+[[noreturn]] void depart(const StagedImage& image, bool cpus_are_missing);
 
 /// Does the firmware have software that keeps one CPU from being switched off?
 bool has_resident_trusted_os();

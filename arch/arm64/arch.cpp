@@ -47,7 +47,7 @@ void expect_unused(const Stage2& root) {
 Stage2& current_root(const Vm& vm) { return *vm.arch().roots[vm.images().running_slot()]; }
 
 /// SGIs, or settings, that other CPUs left here for the last kernel.
-void drop_leftovers() {
+void clear_leftovers() {
     PerCpu& self = this_cpu();
     if (const u64 handover = self.vcpu->vm->lifecycle().taken_down();
         handover != self.clean_since) {
@@ -63,9 +63,9 @@ void park_loop() {
     PerCpu& self = this_cpu();
     for (;;) {
         if (is_departing()) {
-            depart();
+            arm64::depart();
         }
-        drop_leftovers();
+        clear_leftovers();
         if (self.cluster.unit != nullptr) {
             baton.clusters.look_after();
         }
@@ -73,7 +73,7 @@ void park_loop() {
             if (baton.options.panic_cpu == self.id) {
                 overflow_stack(0);
             }
-            drop_leftovers(); // A handover may have passed since, if the firmware had this CPU.
+            clear_leftovers(); // A handover may have passed since, if the firmware had this CPU.
             prepare_vcpu();
             answer_kicks(); // An order of another VM's may have come with the start.
             enter_guest(start->entry, start->argument);
@@ -115,7 +115,7 @@ void fence_lost(Vcpu& boot, std::span<const VcpuId> lost) {
     }
 }
 
-void abandoned_by(const Vcpu& boot) {
+void lost_boot_cpu(const Vcpu& boot) {
     std::array<char, 80> why;
     panic(format(why, "CPU {} began a handover and did not finish it", boot.cpu));
 }
@@ -194,7 +194,7 @@ bool prepare_memory(VmId id, u32 slot, std::span<const PhysRange> memory) {
     return built.has_value();
 }
 
-void abandon_memory(VmId id, u32 slot) { hypervisor().vm(id).arch().roots[slot]->empty(); }
+void retire_memory(VmId id, u32 slot) { hypervisor().vm(id).arch().roots[slot]->empty(); }
 
 std::span<const PhysRange> memory_in_use(VmId id) {
     VmArch& vm = hypervisor().vm(id).arch();

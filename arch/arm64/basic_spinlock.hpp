@@ -8,7 +8,7 @@
 namespace baton::arm64 {
 
 /// For sections of a few instructions and device accesses, entered with interrupts masked. Whoever
-/// waits for one holder longer than `patience_ms` waits for a CPU that was lost inside, and takes
+/// waits for one holder longer than `timeout_ms` waits for a CPU that was lost inside, and takes
 /// the lock over: what it guards must be sound enough for that. A CPU that was not lost after all
 /// then opens nothing, for the lock is not its own any more.
 /// @tparam Clock has `Deadline in_ms(u64)`, with `bool passed()`, and `relax()`, called while
@@ -16,7 +16,7 @@ namespace baton::arm64 {
 template <class Clock>
 class BasicSpinlock {
   public:
-    static constexpr u64 patience_ms = 5000;
+    static constexpr u64 timeout_ms = 5000;
 
     /// One taking of the lock.
     class Ticket {
@@ -66,12 +66,12 @@ class BasicSpinlock {
     // Not inlined: lock() would save registers for it that it does not need.
     [[gnu::noinline]] Ticket wait() {
         u64 seen = state_.load(std::memory_order_relaxed);
-        auto deadline = Clock::in_ms(patience_ms);
+        auto deadline = Clock::in_ms(timeout_ms);
         for (;;) {
             u64 now = state_.load(std::memory_order_relaxed);
             if (now != seen) { // it goes on: nobody is lost in there
                 seen = now;
-                deadline = Clock::in_ms(patience_ms);
+                deadline = Clock::in_ms(timeout_ms);
             }
             if (is_taken(now) && !deadline.passed()) {
                 Clock::relax();

@@ -146,7 +146,7 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el, u64 load
     const StagedImage& first = stage_images(firmware_dtb);
     start_other_vms();
     log::line("entering the kernel at {}", first.entry);
-    log::release_console();
+    log::detach_console();
     arch::prepare_vcpu();
     arch::enter_guest(first.entry, first.dtb.value);
 }

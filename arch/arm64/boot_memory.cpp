@@ -152,7 +152,7 @@ plan(std::span<const std::byte> dtb, PhysRange loaded, bool may_move, const Leas
 }
 
 /// Whom there is no room for.
-void tell_shortage(const MemoryShortage& shortage) {
+void log_shortage(const MemoryShortage& shortage) {
     const Division& division = hypervisor().division;
     if (shortage.shared) {
         log::line("memory: {}: shared memory {}", shortage.what,
@@ -208,7 +208,7 @@ void plan_boot_memory(std::span<const std::byte> dtb, PhysAddr loaded) {
     const bool has_moved = image::whole() != was;
     const auto planned = plan(dtb, was, has_moved, *least);
     if (!planned) {
-        tell_shortage(planned.error());
+        log_shortage(planned.error());
         refuse_to_boot("give the machine more RAM, or baton.slot=SIZE a size that fits");
     }
     MemoryLayout& layout = hypervisor().layout;

@@ -26,7 +26,7 @@ extern "C" const std::byte wait_in_spin_table[], wait_in_spin_table_end[];
 constexpr u64 poll_us = 20;
 
 /// This CPU's own part of the machine is as it was before Baton had it.
-const El2Controls& give_back_cpu() {
+const El2Controls& restore_cpu() {
     PerCpu& self = this_cpu();
     self.vm->vgic.restore_cpu(self.vgic);
     // No walk starts at what the firmware left in VTTBR_EL2, which may be anything.
@@ -109,11 +109,11 @@ void depart() {
     }
     if (hypervisor().spin_table) {
         const u64 entry = spin_table_entry(self).begin.value;
-        leave_el2(&give_back_cpu(), hypervisor().spin_table->memory.begin.value, entry);
+        leave_el2(&restore_cpu(), hypervisor().spin_table->memory.begin.value, entry);
     }
     constexpr u32 no_function = 0x8400'ffff;
     const u32 function = options.refused_cpu == self ? no_function : firmware::CPU_OFF;
-    leave_el2(&give_back_cpu(), 0, function);
+    leave_el2(&restore_cpu(), 0, function);
 }
 
 } // namespace baton::arm64
@@ -122,13 +122,13 @@ namespace baton::arch {
 
 using namespace arm64;
 
-void leave(const StagedImage& image, bool cpus_are_missing) {
+void depart(const StagedImage& image, bool cpus_are_missing) {
     const bool all_gone = send_off_others(image);
     const bool whole = all_gone && !cpus_are_missing;
     const GuestAddr dtb = whole ? image.dtb : image.fallback->dtb;
     close_consoles();
     hypervisor().gic.restore_distributor();
-    leave_el2(&give_back_cpu(), image.entry.value, dtb.value);
+    leave_el2(&restore_cpu(), image.entry.value, dtb.value);
 }
 
 bool has_resident_trusted_os() {

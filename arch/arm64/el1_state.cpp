@@ -66,7 +66,7 @@ void reset_counters() {
         write(PMCR_EL0::P | PMCR_EL0::C | PMCR_EL0::LC);
     }
 }
-void forget_overflows() {
+void clear_overflows() {
     if (has_pmu()) {
         isb(); // Counters stand still before their overflow flags go, so none can be set again.
         write_raw<PMOVSCLR_EL0>(all_counters);
@@ -79,7 +79,7 @@ void mask_overflows() {
         isb();
     }
 }
-void forget_events() {
+void clear_events() {
     if (!has_pmu()) {
         return;
     }
@@ -109,7 +109,7 @@ void clear_watchpoints() {
     zero_watchpoints(ID_AA64DFR0_EL1::watchpoints(read<ID_AA64DFR0_EL1>()),
                      std::make_integer_sequence<u32, 16>{});
 }
-void release_claims() { write_raw<DBGCLAIMCLR_EL1>(0xff); }
+void clear_claims() { write_raw<DBGCLAIMCLR_EL1>(0xff); }
 void lock_debug() {
     zero<OSDLR_EL1>();
     write_raw<OSLAR_EL1>(1);
@@ -139,7 +139,7 @@ void reset_exceptions() {
     zero<VBAR_EL1, ESR_EL1, FAR_EL1, PAR_EL1, AFSR0_EL1, AFSR1_EL1, ELR_EL1, SPSR_EL1>();
 }
 
-void drop_errors() {
+void clear_errors() {
     write(read<HCR_EL2>().without(HCR_EL2::VSE));
     // HCR_EL2.AMO gives EL1 the virtual one of the two DISRs.
     zero_if<VSESR_EL2, VDISR_EL2, DISR_EL1>(ID_AA64PFR0_EL1::ras(read<ID_AA64PFR0_EL1>()) != 0);
@@ -153,7 +153,7 @@ void reset_threads() {
                                       ID_AA64PFR1_EL1::csv2_frac(read<ID_AA64PFR1_EL1>()) >= 2);
 }
 
-void forget_keys() {
+void clear_keys() {
     zero_if<APIAKeyLo_EL1, APIAKeyHi_EL1, APIBKeyLo_EL1, APIBKeyHi_EL1, APDAKeyLo_EL1,
             APDAKeyHi_EL1, APDBKeyLo_EL1, APDBKeyHi_EL1, APGAKeyLo_EL1, APGAKeyHi_EL1>(
         ID_AA64ISAR1_EL1::pointer_authentication(read<ID_AA64ISAR1_EL1>()) ||

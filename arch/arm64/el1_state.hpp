@@ -17,9 +17,9 @@ void close_counters(); ///< to EL0, and no event stream
 /// Without a PMU these do nothing.
 void stop_counting();
 void reset_counters();
-void forget_overflows(); ///< after both: none can come any more
+void clear_overflows(); ///< after both: none can come any more
 void mask_overflows();
-void forget_events();
+void clear_events();
 void close_pmu(); ///< to EL0, activity monitors too
 
 void stop_profiling();
@@ -29,7 +29,7 @@ void stop_branch_records();
 void stop_monitor_debug();
 void clear_breakpoints();
 void clear_watchpoints();
-void release_claims();
+void clear_claims();
 void lock_debug(); ///< the OS lock as after a cold reset: set (Arm ARM D19.3, OSLSR_EL1.OSLK)
 
 // Everything else.
@@ -38,9 +38,9 @@ void reset_control(); ///< MMU, caches, and access to units off
 void reset_translation();
 void reset_exceptions();
 /// A virtual SError that the last kernel did not take is dropped, and one that it deferred.
-void drop_errors();
+void clear_errors();
 void reset_threads();
-void forget_keys(); ///< of pointer authentication
+void clear_keys(); ///< of pointer authentication
 void reset_tagging();
 void reset_control_stacks();
 void reset_vectors(); ///< FP, SVE and SME

@@ -37,7 +37,7 @@ void skip_instruction() {
 /// A CPU that a handover lost finds no memory any more: it is not the guest's mistake then.
 [[gnu::noinline]] void refuse_access() {
     PerCpu& self = this_cpu();
-    self.vcpu->vm->leave_if_fenced();
+    self.vcpu->vm->park_if_fenced();
     self.denied_accesses++;
     inject_external_abort();
 }

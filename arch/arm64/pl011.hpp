@@ -82,7 +82,7 @@ class BasicPl011 {
     }
 
     /// For the next owner of the machine: the interrupts are masked as `enable_input` found them.
-    void give_back() {
+    void restore() {
         if (found_interrupts_) {
             frame_.write(Pl011Register::IMSC, *found_interrupts_);
             found_interrupts_.reset();

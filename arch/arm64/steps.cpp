@@ -52,7 +52,7 @@ void stop_its(Vm& vm) {
 void disable_idle_lpis(Vm& vm) { (void)vm.arch().vgic.disable_lpis_of_others(); }
 
 /// Its last core in the guest stops a cluster's counters.
-void give_up_share() {
+void leave_unit() {
     if (this_cpu().cluster.share) {
         hypervisor().clusters.leave();
     }
@@ -111,7 +111,7 @@ void leave_root() {
 
 constexpr Parts timers{"timers", Part{"physical", stop_physical_timer},
                        Part{"virtual", stop_virtual_timer}, Part{"access", close_counters}};
-constexpr Parts dsu{"dsu", Part{"share", give_up_share}};
+constexpr Parts dsu{"dsu", Part{"share", leave_unit}};
 constexpr Parts trace{"trace", Part{"profiling", stop_profiling}, Part{"tracing", stop_tracing},
                       Part{"branches", stop_branch_records}};
 constexpr Parts mmu{"mmu", Part{"control", reset_control}};
@@ -132,22 +132,22 @@ constexpr Parts memory{"memory", Part{"images", switch_memory}};
 constexpr Parts pmu{"pmu",
                     Part{"enables", stop_counting},
                     Part{"counters", reset_counters},
-                    Part{"overflows", forget_overflows},
+                    Part{"overflows", clear_overflows},
                     Part{"interrupts", mask_overflows},
-                    Part{"events", forget_events},
+                    Part{"events", clear_events},
                     Part{"access", close_pmu}};
 constexpr Parts debug{"debug",
                       Part{"monitor", stop_monitor_debug},
                       Part{"breakpoints", clear_breakpoints},
                       Part{"watchpoints", clear_watchpoints},
-                      Part{"claims", release_claims},
+                      Part{"claims", clear_claims},
                       Part{"locks", lock_debug}};
 constexpr Parts el1{"el1",
                     Part{"translation", reset_translation},
                     Part{"exceptions", reset_exceptions},
-                    Part{"errors", drop_errors},
+                    Part{"errors", clear_errors},
                     Part{"threads", reset_threads},
-                    Part{"keys", forget_keys},
+                    Part{"keys", clear_keys},
                     Part{"tagging", reset_tagging},
                     Part{"stacks", reset_control_stacks},
                     Part{"vectors", reset_vectors}};

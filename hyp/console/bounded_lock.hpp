@@ -34,11 +34,11 @@ class BoundedLock {
         u32 ticket_;
     };
 
-    /// @param patience_ms how long it waits before it gives up; 0: it looks once
-    [[nodiscard]] Held take(u64 patience_ms) {
+    /// @param timeout_ms how long it waits before it gives up; 0: it looks once
+    [[nodiscard]] Held take(u64 timeout_ms) {
         u32 ticket = try_take();
-        if (ticket == none && patience_ms != 0) {
-            const Ticks deadline = in_ms(patience_ms);
+        if (ticket == none && timeout_ms != 0) {
+            const Ticks deadline = in_ms(timeout_ms);
             while (ticket == none && arch::now() < deadline) {
                 ticket = try_take();
             }
@@ -46,9 +46,9 @@ class BoundedLock {
         return {ticket != none ? this : nullptr, ticket};
     }
 
-    /// Waits as long as holders take turns; one that keeps the lock for `patience_ms` counts as
+    /// Waits as long as holders take turns; one that keeps the lock for `timeout_ms` counts as
     /// lost, and the lock is taken over. What it guards must be sound even half-changed.
-    [[nodiscard]] Held take_over(u64 patience_ms) {
+    [[nodiscard]] Held take_over(u64 timeout_ms) {
         u32 ticket = try_take();
         Ticks deadline{};
         for (u32 waits_for = none; ticket == none;) {
@@ -57,7 +57,7 @@ class BoundedLock {
                 ticket = exchange(seen, seen + 1);
             } else if (seen != waits_for) {
                 waits_for = seen;
-                deadline = in_ms(patience_ms);
+                deadline = in_ms(timeout_ms);
             } else if (arch::now() >= deadline) {
                 ticket = exchange(seen, seen + 2);
             }

@@ -21,11 +21,11 @@ void Multiplexer::add(VmId vm, std::string_view name) {
 
 bool Multiplexer::connect(VmId vm) {
     Console& console = consoles_[index(vm)];
-    const auto line = console.lock.take(patience_ms);
+    const auto line = console.lock.take(timeout_ms);
     if (!line) {
         return false;
     }
-    const auto uart = uart_.take(patience_ms);
+    const auto uart = uart_.take(timeout_ms);
     if (!uart) {
         return false;
     }
@@ -43,7 +43,7 @@ bool Multiplexer::connect(VmId vm) {
 
 void Multiplexer::output(VmId vm, char c) {
     Console& console = consoles_[index(vm)];
-    const auto line = console.lock.take(patience_ms);
+    const auto line = console.lock.take(timeout_ms);
     if (!line) {
         console.dropped.fetch_add(1, std::memory_order_relaxed);
         return;
@@ -53,7 +53,7 @@ void Multiplexer::output(VmId vm, char c) {
         finish(vm);
     }
     if (is_connected(vm)) {
-        const auto uart = uart_.take(patience_ms);
+        const auto uart = uart_.take(timeout_ms);
         if (!uart) {
             console.dropped.fetch_add(1, std::memory_order_relaxed);
             return;
@@ -89,13 +89,13 @@ void Multiplexer::own_output(std::string_view text) {
 }
 
 void Multiplexer::flush(VmId vm) {
-    if (const auto line = consoles_[index(vm)].lock.take(patience_ms)) {
+    if (const auto line = consoles_[index(vm)].lock.take(timeout_ms)) {
         finish(vm);
     }
 }
 
 void Multiplexer::on_input(char c) {
-    const auto input = input_lock_.take(patience_ms);
+    const auto input = input_lock_.take(timeout_ms);
     if (!input) {
         dropped_input_.fetch_add(1, std::memory_order_relaxed);
         return;
@@ -118,7 +118,7 @@ void Multiplexer::finish(VmId vm) {
     if (!console.line.text().empty()) {
         put_line(vm);
     } else if (is_connected(vm)) {
-        if (const auto uart = uart_.take(patience_ms)) {
+        if (const auto uart = uart_.take(timeout_ms)) {
             begin_line();
         }
     }
@@ -135,7 +135,7 @@ void Multiplexer::put_line(VmId vm) {
         std::ranges::copy(part, buffer.begin() + size);
         size += part.size();
     }
-    if (const auto uart = uart_.take(patience_ms)) {
+    if (const auto uart = uart_.take(timeout_ms)) {
         begin_line();
         write({buffer.data(), size}, Author::baton);
     } else {

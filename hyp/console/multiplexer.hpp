@@ -66,7 +66,7 @@ class Multiplexer {
     static constexpr usize longest_name = 47;
     /// How long a CPU waits for a lock: longer than a line takes at 115,200 baud, and a fraction of
     /// the time that a handover waits for a CPU.
-    static constexpr u64 patience_ms = 30;
+    static constexpr u64 timeout_ms = 30;
     /// Who keeps the UART for so long was lost with it.
     static constexpr u64 lost_ms = 100;
 

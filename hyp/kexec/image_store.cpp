@@ -107,7 +107,7 @@ Result<> ImageStore::finish(const Content& content, u32 slot) {
     for (const Vcpu* vcpu : excluded_) {
         disable_cpu(staged, *vcpu);
     }
-    tell_of_use(staged);
+    log_use(staged);
     arch::publish_instructions();
     return {};
 }
@@ -233,13 +233,13 @@ void ImageStore::keep_in_use(PhysRange memory, const StagedImage& image) {
     if (std::ranges::find(in_use_, memory) == in_use_.end()) {
         (void)in_use_.push(memory); // as many as there are tables
     }
-    tell_of_use(image);
+    log_use(image);
     if (staged_ != nullptr && staged_ != &image) {
-        tell_of_use(*staged_);
+        log_use(*staged_);
     }
 }
 
-void ImageStore::tell_of_use(const StagedImage& image) const {
+void ImageStore::log_use(const StagedImage& image) const {
     if (in_use_.empty()) {
         return;
     }

@@ -86,7 +86,7 @@ class ImageStore {
 
     /// Null if nothing is.
     const StagedImage* staged() const { return staged_; }
-    void drop() { staged_ = nullptr; }
+    void discard() { staged_ = nullptr; }
 
     /// What lies in the spare slot as `place` says becomes an image: it gets its DTB and its root.
     /// All of `place` but the DTB's room has been published.
@@ -139,7 +139,7 @@ class ImageStore {
   private:
     Result<> stage_boot_image(const BootImage& image, u32 slot);
     bool is_in_use(const SlotPlacement& place) const;
-    void tell_of_use(const StagedImage& image) const;
+    void log_use(const StagedImage& image) const;
     /// Into by_slot_[slot].
     Result<> finish(const Content& content, u32 slot);
     Result<> describe_guest(const Content& content, StagedImage& staged);

@@ -17,8 +17,8 @@ Result<u64> Load::begin(Kexec kexec, std::span<const Piece> pieces) {
     if (const auto checked = check(kexec, pieces); !checked) {
         return std::unexpected(checked.error());
     }
-    forget();
-    store_.drop();
+    clear();
+    store_.discard();
     progress_ = {.state = State::copying, .kexec = kexec, .id = store_.new_id()};
     std::span<char> room = texts_;
     for (const Piece& piece : pieces) {

@@ -69,7 +69,7 @@ class Load {
 
     /// Drops this load, or the staged image if that is its id; 0: whatever there is.
     /// Errors: stale.
-    Result<> drop(u64 id);
+    Result<> discard(u64 id);
 
     /// Is there a load of this id?
     bool is_current(u64 id) const { return progress_.state != State::none && progress_.id == id; }
@@ -96,7 +96,7 @@ class Load {
     Attachments attachments() const;
     Result<> begin_seal(const Seal& request);
     Result<u64> stage();
-    void forget();
+    void clear();
 
     ImageStore& store_;
 

@@ -38,7 +38,7 @@ Result<> Load::begin_seal(const Seal& request) {
         return std::unexpected(Error::incomplete);
     }
     if (digest_.finish() != request.digest) {
-        forget();
+        clear();
         return std::unexpected(Error::bad_digest);
     }
     seed_ = request.entropy;
@@ -77,26 +77,26 @@ Result<u64> Load::stage() {
                                       .bootargs = command_line,
                                       .seed = std::span{seed_}.first(seeded_ ? seed_.size() : 0),
                                       .modules = {modules.data(), modules.size()}});
-    forget();
+    clear();
     if (!staged) {
         return std::unexpected(staged.error());
     }
     return 0;
 }
 
-Result<> Load::drop(u64 id) {
+Result<> Load::discard(u64 id) {
     const bool loading = progress_.state != State::none;
     const u64 there = loading ? progress_.id : store_.staged() ? store_.staged()->id : 0;
     if (id != 0 && id != there) {
         return std::unexpected(Error::stale);
     }
-    forget();
-    store_.drop();
+    clear();
+    store_.discard();
     return {};
 }
 
 /// Nothing is in progress any more; how the last load went can still be asked.
-void Load::forget() {
+void Load::clear() {
     progress_.state = State::none;
     parts_.clear();
     part_ = 0;

@@ -151,7 +151,7 @@ void Lifecycle::await_command(Vcpu& self, u64 handover, Stage stage) {
     const auto is_commanded = [&] { return last.load(std::memory_order_acquire) >= wanted; };
     marks::wait();
     if (!wait_until(is_commanded, in(boot_timeout_))) {
-        arch::abandoned_by(boot_vcpu());
+        arch::lost_boot_cpu(boot_vcpu());
     }
     marks::command_taken();
 }

@@ -88,7 +88,7 @@ void attach_console(ConsoleWriter writer) {
     flush();
 }
 
-void release_console() { ring.immediate.store(false, std::memory_order_relaxed); }
+void detach_console() { ring.immediate.store(false, std::memory_order_relaxed); }
 
 usize copy_out(u64& position, std::span<char> to, Gaps gaps) {
     constexpr u32 tries = 8; // lapped so often: it is read another time

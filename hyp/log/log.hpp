@@ -22,7 +22,7 @@ using ConsoleWriter = void (*)(std::string_view text);
 void attach_console(ConsoleWriter writer);
 
 /// Ends the immediate output: the console is the guest's.
-void release_console();
+void detach_console();
 
 /// Writes what has been logged since the last output, up to a line that another CPU is writing just
 /// now: that one comes next time.

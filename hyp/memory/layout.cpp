@@ -41,12 +41,12 @@ class Planner {
         for (const PhysRange& range : request.ram) {
             ram += range.size;
         }
-        const auto leave_out = [&ram](u64 size) { ram -= std::min(ram, blocks_of(size)); };
+        const auto set_apart = [&ram](u64 size) { ram -= std::min(ram, blocks_of(size)); };
         for (const VmMemoryRequest& vm : request.vms) {
-            leave_out(vm.memory);
-            leave_out(slot_size_of(vm));
+            set_apart(vm.memory);
+            set_apart(slot_size_of(vm));
         }
-        std::ranges::for_each(request.shared, leave_out);
+        std::ranges::for_each(request.shared, set_apart);
         wanted_ = wanted_slot_size(request.slot_size, ram, least_);
     }
 

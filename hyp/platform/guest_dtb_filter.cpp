@@ -91,7 +91,7 @@ NodeKind GuestDtbFilter::kind_of(FdtNode node, NodeKind parent) const {
 
 bool GuestDtbFilter::drops(FdtNode node, NodeKind parent) const {
     if (parent == NodeKind::chosen) {
-        return drops_child_of_chosen(node);
+        return hides_child_of_chosen(node);
     }
     if (request_.for_host) {
         return false;
@@ -101,9 +101,9 @@ bool GuestDtbFilter::drops(FdtNode node, NodeKind parent) const {
     }
     switch (parent) {
     case NodeKind::cpus:
-        return drops_child_of_cpus(node);
+        return hides_child_of_cpus(node);
     case NodeKind::reserved:
-        return drops_reserved(node);
+        return hides_reserved(node);
     case NodeKind::root:
         if (is_one_of(node.name(),
                       {"chosen", "cpus", "aliases", "__symbols__", "reserved-memory"})) {
@@ -118,12 +118,12 @@ bool GuestDtbFilter::drops(FdtNode node, NodeKind parent) const {
 }
 
 /// What was for the boot of this Baton.
-bool GuestDtbFilter::drops_child_of_chosen(FdtNode node) const {
+bool GuestDtbFilter::hides_child_of_chosen(FdtNode node) const {
     return is_further_vm() || node.is_compatible("multiboot,module") ||
            node.is_compatible("xen,domain") || node.is_compatible("baton,shared-memory");
 }
 
-bool GuestDtbFilter::drops_child_of_cpus(FdtNode node) const {
+bool GuestDtbFilter::hides_child_of_cpus(FdtNode node) const {
     if (is_one_of(node.name(), {"idle-states", "domain-idle-states"})) {
         return true;
     }
@@ -142,7 +142,7 @@ bool GuestDtbFilter::drops_child_of_cpus(FdtNode node) const {
 }
 
 /// Those without a place of their own ask the kernel to choose one: they are the host VM's.
-bool GuestDtbFilter::drops_reserved(FdtNode node) const {
+bool GuestDtbFilter::hides_reserved(FdtNode node) const {
     const auto parent = source_.find("/reserved-memory");
     const CellCounts cells = parent->child_cells(source_.root().child_cells());
     CellReader reader{node.get("reg").value_or(Bytes{})};

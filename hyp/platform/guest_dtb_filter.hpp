@@ -50,9 +50,9 @@ class GuestDtbFilter {
     bool is_further_vm() const { return is_divided_ && request_.vm != host_vm; }
 
   private:
-    bool drops_child_of_chosen(FdtNode node) const;
-    bool drops_child_of_cpus(FdtNode node) const;
-    bool drops_reserved(FdtNode node) const;
+    bool hides_child_of_chosen(FdtNode node) const;
+    bool hides_child_of_cpus(FdtNode node) const;
+    bool hides_reserved(FdtNode node) const;
     bool is_anothers(FdtNode node) const;
     bool has_part_of_vm(FdtNode node) const;
     bool can_be_supply(FdtNode node) const;

@@ -123,9 +123,9 @@ CallResult seal(Vm& caller, Vm& target, const GuestCall& call) {
     return {*left == 0 ? BATON_OK : BATON_MORE, true, {*left}};
 }
 
-CallResult drop(Vm&, Vm& target, const GuestCall& call) {
-    const auto dropped = target.load().drop(call.argument(0));
-    return dropped ? CallResult{BATON_OK, true} : refusal(dropped.error());
+CallResult discard(Vm&, Vm& target, const GuestCall& call) {
+    const auto discarded = target.load().discard(call.argument(0));
+    return discarded ? CallResult{BATON_OK, true} : refusal(discarded.error());
 }
 
 // Not inlined: hypercall() itself would save, for every short call, the registers that the calls
@@ -226,7 +226,7 @@ CallResult hypercall(Vm& vm, const GuestCall& call) {
     case BATON_LOAD_SEAL:
         return with_claim(vm, call, seal);
     case BATON_LOAD_DROP:
-        return with_claim(vm, call, drop);
+        return with_claim(vm, call, discard);
     case BATON_EXEC:
         return exec(vm, call);
     case BATON_STATUS:

@@ -45,7 +45,7 @@ u32 abi_state(Load::State state) {
     return BATON_EMPTY;
 }
 
-void tell_images(Vm& vm, baton_status& status) {
+void describe_images(Vm& vm, baton_status& status) {
     const auto [load, running] = vm.image_status();
     const auto& slots = vm.images().slots();
     status.slot_size = slots[0].size;
@@ -67,7 +67,7 @@ void tell_images(Vm& vm, baton_status& status) {
 baton_status status_of(Vm& vm) {
     baton_status status{};
     count_cpus(vm, status);
-    tell_images(vm, status);
+    describe_images(vm, status);
     if (const auto report = vm.lifecycle().report()) {
         status.handovers = report->handover;
         status.blackout_ns = to_ns(report->blackout());

@@ -50,7 +50,7 @@ Result<> Vm::vacate_spare_slot(const Lifecycle* of_caller) {
         images_.exclude(lifecycle_->vcpus()[index(vcpu)]);
     }
     if (!given_up->empty()) {
-        arch::abandon_memory(id(), images_.spare_slot());
+        arch::retire_memory(id(), images_.spare_slot());
     }
     return {};
 }
@@ -76,7 +76,7 @@ void Vm::enter_next_kernel() {
         images_.keep_in_use(memory, *entering_);
     }
     if (entering_->kexec == Kexec::host) {
-        arch::leave(*entering_, images_.excludes_any());
+        arch::depart(*entering_, images_.excludes_any());
     }
     first_call_due_.store(true, std::memory_order_relaxed);
     arch::prepare_vcpu();
@@ -104,7 +104,7 @@ void Vm::answer_kick() {
     }
 }
 
-void Vm::leave_if_fenced() {
+void Vm::park_if_fenced() {
     if (lifecycle_->handover_wanted()) {
         follow(lifecycle_->join());
     }

@@ -131,7 +131,7 @@ class Vm {
 
     /// The same for a CPU whose guest has just met memory that is not there: that is how a lost CPU
     /// notices the fence.
-    void leave_if_fenced();
+    void park_if_fenced();
 
     /// A kernel made a call: it lives, and while it waits for the answer on its first CPU its
     /// console is free.

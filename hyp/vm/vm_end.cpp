@@ -75,7 +75,7 @@ void Vm::reset_without_image() {
         arch::reset();
     }
     await_images();
-    images_.drop();
+    images_.discard();
     unclaim_images();
     restart();
 }
@@ -85,7 +85,7 @@ bool Vm::stage_in_turn(const Lifecycle* of_caller) {
     if (!images_.can_rotate()) {
         return false;
     }
-    (void)load_->drop(0); // its guest has died in the middle of it
+    (void)load_->discard(0); // its guest has died in the middle of it
     auto staged = vacate_spare_slot(of_caller);
     if (staged) {
         staged = images_.stage_next();
@@ -128,7 +128,7 @@ void Vm::shut_others() {
         if (&other != this && !other.lifecycle().shut(deadline)) {
             log::line("warning: VM {} did not stop within {} ms: its memory is taken from it",
                       other.setup().name, lifecycle_->deadline_ms());
-            arch::abandon_memory(other.id(), other.images().running_slot());
+            arch::retire_memory(other.id(), other.images().running_slot());
         }
     }
 }

@@ -26,6 +26,6 @@ void wait(Ticks deadline) { ThreadMachine::here().wait(deadline); }
 void fence_lost(Vcpu&, std::span<const VcpuId> lost) {
     ThreadMachine::here().vm().fence_lost(lost);
 }
-void abandoned_by(const Vcpu& boot) { ThreadMachine::here().vm().abandoned_by(boot.id); }
+void lost_boot_cpu(const Vcpu& boot) { ThreadMachine::here().vm().lost_boot_cpu(boot.id); }
 
 } // namespace baton::arch

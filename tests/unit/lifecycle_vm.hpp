@@ -166,7 +166,7 @@ class TestVm : public VmOfThreads {
     }
 
     /// With `may_be_abandoned` the AP notes whom it names, and sleeps for ever.
-    [[noreturn]] void abandoned_by(VcpuId boot_cpu) override {
+    [[noreturn]] void lost_boot_cpu(VcpuId boot_cpu) override {
         if (!may_be_abandoned) {
             std::fprintf(stderr, "CPU %u: boot CPU %u never came back\n", index(self()),
                          index(boot_cpu));

@@ -240,8 +240,8 @@ TEST_CASE("a load that is abandoned leaves room for the next") {
     Guest guest;
     const u64 first = guest.begin();
     CHECK(guest.copy(first, 0, 0, std::string_view{guest.kernel}.substr(0, 5000)));
-    CHECK(guest.load->drop(first + 1).error() == Error::stale);
-    CHECK(guest.load->drop(0));
+    CHECK(guest.load->discard(first + 1).error() == Error::stale);
+    CHECK(guest.load->discard(0));
     const u64 second = guest.begin();
     CHECK(second != first);
     CHECK(guest.copy(first, 0, 5000, "k").error() == Error::stale);

@@ -162,12 +162,12 @@ TEST_CASE("the console gets every line, also of those that end at once") {
     CHECK(lines_on_console == writers * lines);
 
     log::attach_console([](std::string_view text) { console += text; });
-    log::release_console();
+    log::detach_console();
     log::line("kept");
     CHECK(console.empty());
     log::flush();
     log::flush_all();
     CHECK(console == "baton: kept\n");
     log::attach_console([](std::string_view) {});
-    log::release_console();
+    log::detach_console();
 }

@@ -68,9 +68,9 @@ TEST_CASE("the lock of a lost CPU is taken over, once, and the CPU opens nothing
     {
         const u64 begin = Clock::time;
         const auto mine = lock.lock();
-        CHECK(Clock::time - begin == Lock::patience_ms);
-        lock.unlock(lost);                              // it was only late
-        CHECK(time_to_take(lock) == Lock::patience_ms); // still held, by `mine`
+        CHECK(Clock::time - begin == Lock::timeout_ms);
+        lock.unlock(lost);                             // it was only late
+        CHECK(time_to_take(lock) == Lock::timeout_ms); // still held, by `mine`
         lock.unlock(mine);
     }
     CHECK(time_to_take(lock) == 0);
@@ -80,7 +80,7 @@ TEST_CASE("the lock of a lost CPU is taken over, once, and the CPU opens nothing
 
 TEST_CASE("a lock that others take in turn is waited for, however long") {
     static Lock::Ticket holder = shared.lock();
-    Clock::step = Lock::patience_ms - 1;
+    Clock::step = Lock::timeout_ms - 1;
     static u32 turns;
     turns = 0;
     Clock::meanwhile = [] {
@@ -89,7 +89,7 @@ TEST_CASE("a lock that others take in turn is waited for, however long") {
             holder = shared.lock();
         }
     };
-    CHECK(time_to_take(shared) == 5 * (Lock::patience_ms - 1));
+    CHECK(time_to_take(shared) == 5 * (Lock::timeout_ms - 1));
     CHECK(turns == 5);
     Clock::meanwhile = nullptr;
 }
@@ -101,7 +101,7 @@ TEST_CASE("a reset opens it whoever holds it, and his unlock opens nothing of th
     lock.reset();
     const auto next = lock.lock();
     lock.unlock(lost);
-    CHECK(time_to_take(lock) == Lock::patience_ms);
+    CHECK(time_to_take(lock) == Lock::timeout_ms);
     lock.unlock(next);
     lock.reset();
     CHECK(time_to_take(lock) == 0);

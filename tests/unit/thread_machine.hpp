@@ -27,7 +27,7 @@ class VmOfThreads {
     virtual std::span<Vcpu> vcpus() = 0;
     virtual void run(Vcpu& self) = 0; ///< a CPU's life. Returns soon after `stopping`
     virtual void fence_lost(std::span<const VcpuId> lost) = 0;
-    [[noreturn]] virtual void abandoned_by(VcpuId boot) = 0;
+    [[noreturn]] virtual void lost_boot_cpu(VcpuId boot) = 0;
 };
 
 /// A machine whose CPUs are host threads. Each CPU is of one VM.

@@ -613,9 +613,9 @@ TEST_CASE("Baton's own driver: lines, raw bytes, input by interrupts, the mask g
     CHECK(uart.take_interrupts(handler) == 2);
     CHECK(received.size() == 150);
 
-    driver.give_back();
+    driver.restore();
     CHECK(uart.read(Register::IMSC) == irq::OE);
     uart.write(Register::IMSC, 0);
-    driver.give_back();
+    driver.restore();
     CHECK(uart.read(Register::IMSC) == 0);
 }

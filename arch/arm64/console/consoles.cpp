@@ -99,7 +99,7 @@ void flush_console(VmId vm) {
 
 void close_consoles() {
     if (has_consoles()) {
-        hypervisor().console->give_back();
+        hypervisor().console->restore();
     }
 }
 

@@ -38,7 +38,7 @@ class Receiver {
             return 0;
         }
         const u32 word = words_[first_];
-        drop(1);
+        remove(1);
         return word;
     }
     void reset() {
@@ -46,7 +46,7 @@ class Receiver {
         overrun_ = false;
     }
     /// Empties the FIFO, not the line.
-    void flush(bool fifo_enabled) { drop(level(fifo_enabled)); }
+    void flush(bool fifo_enabled) { remove(level(fifo_enabled)); }
 
     /// Characters in the FIFO.
     u32 level(bool fifo_enabled) const { return std::min(waiting_, depth(fifo_enabled)); }
@@ -55,7 +55,7 @@ class Receiver {
     bool line_is_empty(bool fifo_enabled) const { return waiting_ <= depth(fifo_enabled); }
 
   private:
-    void drop(u32 count) {
+    void remove(u32 count) {
         first_ = (first_ + count) % most_waiting;
         waiting_ -= std::min(count, waiting_);
     }

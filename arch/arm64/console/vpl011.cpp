@@ -9,7 +9,7 @@ namespace irq = pl011_interrupt;
 
 /// A holder is out again after a few hundred instructions, or it counts as lost. What the lock
 /// guards is sound at each moment.
-constexpr u64 patience_ms = 20;
+constexpr u64 timeout_ms = 20;
 
 /// PeriphID0 to 3, PCellID0 to 3 (3.3.15, 3.3.16).
 constexpr std::array<u8, 8> identification{0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
@@ -49,7 +49,7 @@ u64 Vpl011::read(u32 offset, u32 size) {
     if (!reg) {
         return 0;
     }
-    const auto held = lock_.take_over(patience_ms);
+    const auto held = lock_.take_over(timeout_ms);
     const u32 value = read_register(*reg);
     update_line(is_of_handlers(*reg));
     return value & (~u32{0} >> (32 - 8 * size));
@@ -63,7 +63,7 @@ void Vpl011::write(u32 offset, u32 size, u64 value) {
     const auto kept = static_cast<u32>(value) & (~u32{0} >> (32 - 8 * size));
     bool goes_out = false;
     {
-        const auto held = lock_.take_over(patience_ms);
+        const auto held = lock_.take_over(timeout_ms);
         goes_out = *reg == Register::DR && !in_loopback();
         write_register(*reg, kept);
         update_line(is_of_handlers(*reg));
@@ -74,7 +74,7 @@ void Vpl011::write(u32 offset, u32 size, u64 value) {
 }
 
 bool Vpl011::input(char c) {
-    const auto held = lock_.take_over(patience_ms);
+    const auto held = lock_.take_over(timeout_ms);
     if (in_loopback() || (registers_.cr & pl011_cr::RXE) == 0) {
         return false;
     }
@@ -84,7 +84,7 @@ bool Vpl011::input(char c) {
 }
 
 void Vpl011::reset() {
-    const auto held = lock_.take_over(patience_ms);
+    const auto held = lock_.take_over(timeout_ms);
     registers_ = {};
     receiver_.reset();
     update_line(false);
