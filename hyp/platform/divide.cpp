@@ -58,25 +58,26 @@ Result<> Divider::read_nodes(std::string_view compatible, Result<> (Divider::*ad
 Result<> Divider::add_vm(FdtNode node) {
     const std::string_view name = node.name();
     if (!nodes_.push(node)) {
-        return refuse(Error::too_many, "VM {}: there are more than 15 besides the host VM", name);
+        return division_.refuse(Error::too_many,
+                                "VM {}: there are more than 15 besides the host VM", name);
     }
     if (name == host_name || name.size() > longest_name) {
-        return refuse(Error::bad_dtb, "VM {}: a name is \"host\", or longer than 31 characters",
-                      name);
+        return division_.refuse(Error::bad_dtb,
+                                "VM {}: a name is \"host\", or longer than 31 characters", name);
     }
     VmConfig& vm = division_.configs_[division_.vm_count_++];
     vm.name = name;
     vm.has_console = node.has("vpl011");
     if (vm.has_console && !platform_.uart) {
-        return refuse(Error::unsupported,
-                      "VM {}: it cannot have a vpl011 on a machine without a "
-                      "UART that Baton drives",
-                      name);
+        return division_.refuse(Error::unsupported,
+                                "VM {}: it cannot have a vpl011 on a machine without a "
+                                "UART that Baton drives",
+                                name);
     }
     const std::string_view on_reset = node.string("baton,on-reset");
     if (node.has("baton,on-reset") && on_reset != "restart" && on_reset != "stop") {
-        return refuse(Error::bad_dtb, "VM {}: baton,on-reset is neither \"restart\" nor \"stop\"",
-                      name);
+        return division_.refuse(Error::bad_dtb,
+                                "VM {}: baton,on-reset is neither \"restart\" nor \"stop\"", name);
     }
     vm.on_reset = on_reset == "stop" ? OnReset::stop : OnReset::restart;
     const auto sizes = read_sizes(node, vm);
@@ -85,7 +86,7 @@ Result<> Divider::add_vm(FdtNode node) {
 
 Result<> Divider::read_sizes(FdtNode node, VmConfig& vm) {
     if (!node.has("memory")) {
-        return refuse(Error::bad_dtb, "VM {}: it says no memory", vm.name);
+        return division_.refuse(Error::bad_dtb, "VM {}: it says no memory", vm.name);
     }
     const auto memory = read_size(node, "memory", block_size, vm.memory);
     if (!memory || !node.has("baton,slot")) {
@@ -100,10 +101,10 @@ Result<> Divider::read_size(FdtNode node, const char* name, u64 alignment, u64& 
     const auto size = CellReader{value}.take(static_cast<u32>(value.size() / 4));
     if (value.empty() || !size || __builtin_mul_overflow(*size, KiB, &bytes) || bytes == 0 ||
         !is_aligned(bytes, alignment)) {
-        return refuse(Error::bad_dtb,
-                      "{}: {} is not a number of KiB that makes whole pieces of {} "
-                      "KiB",
-                      node.name(), name, alignment / KiB);
+        return division_.refuse(Error::bad_dtb,
+                                "{}: {} is not a number of KiB that makes whole pieces of {} "
+                                "KiB",
+                                node.name(), name, alignment / KiB);
     }
     return {};
 }
@@ -112,16 +113,17 @@ Result<> Divider::read_images(FdtNode node, VmConfig& vm) {
     const char* problem = nullptr;
     const auto read = read_boot_images(node, fdt_.root().child_cells(), vm.boot_images, problem);
     if (!read) {
-        return refuse(read.error(), "VM {}: it has more than 8 kernels or 16 modules", vm.name);
+        return division_.refuse(read.error(), "VM {}: it has more than 8 kernels or 16 modules",
+                                vm.name);
     }
     if (problem != nullptr) {
-        return refuse(Error::bad_dtb, "VM {}: {}", vm.name, problem);
+        return division_.refuse(Error::bad_dtb, "VM {}: {}", vm.name, problem);
     }
     if (vm.boot_images.empty()) {
-        return refuse(Error::bad_dtb,
-                      "VM {}: it has no kernel: a multiboot,module that is a "
-                      "multiboot,kernel as well",
-                      vm.name);
+        return division_.refuse(Error::bad_dtb,
+                                "VM {}: it has no kernel: a multiboot,module that is a "
+                                "multiboot,kernel as well",
+                                vm.name);
     }
     return {};
 }
@@ -136,16 +138,19 @@ Result<> Divider::add_shared(FdtNode node) {
         const auto name = names.take();
         const auto found = name ? find_vm(*name) : std::nullopt;
         if (!found) {
-            return refuse(Error::bad_dtb, "{}: baton,vms does not name two VMs: there is no \"{}\"",
-                          region.name, name.value_or(""));
+            return division_.refuse(Error::bad_dtb,
+                                    "{}: baton,vms does not name two VMs: there is no \"{}\"",
+                                    region.name, name.value_or(""));
         }
         vm = *found;
     }
     if (names.take() || region.vms[0] == region.vms[1]) {
-        return refuse(Error::bad_dtb, "{}: baton,vms names other than two VMs", region.name);
+        return division_.refuse(Error::bad_dtb, "{}: baton,vms names other than two VMs",
+                                region.name);
     }
     if (!division_.shared_.push(region)) {
-        return refuse(Error::too_many, "{}: there are more than 16 shared memories", region.name);
+        return division_.refuse(Error::too_many, "{}: there are more than 16 shared memories",
+                                region.name);
     }
     return {};
 }
@@ -169,16 +174,17 @@ Result<> Divider::check_memory() {
     };
     for (const VmConfig& vm : division_.vms().subspan(1)) {
         if (!take(vm.memory) || !take(vm.slot_size)) {
-            return refuse(Error::no_room,
-                          "VM {}: its {} MiB do not fit: the machine has {} MiB, "
-                          "less what the VMs before it take",
-                          vm.name, (vm.memory + vm.slot_size) / MiB, ram / MiB);
+            return division_.refuse(Error::no_room,
+                                    "VM {}: its {} MiB do not fit: the machine has {} MiB, "
+                                    "less what the VMs before it take",
+                                    vm.name, (vm.memory + vm.slot_size) / MiB, ram / MiB);
         }
     }
     for (const SharedRegion& region : division_.shared()) {
         if (!take(region.size)) {
-            return refuse(Error::no_room, "{}: its {} KiB do not fit into what is left of memory",
-                          region.name, region.size / KiB);
+            return division_.refuse(Error::no_room,
+                                    "{}: its {} KiB do not fit into what is left of memory",
+                                    region.name, region.size / KiB);
         }
     }
     return {};

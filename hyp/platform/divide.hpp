@@ -35,13 +35,6 @@ class Divider {
 
     std::optional<VmId> find_vm(std::string_view name) const;
 
-    template <class... Arguments>
-    [[nodiscard]] std::unexpected<Error> refuse(Error error, std::string_view pattern,
-                                                const Arguments&... arguments) {
-        division_.fault_ = format(division_.text_, pattern, arguments...);
-        return std::unexpected(error);
-    }
-
     const Fdt& fdt_;
     const Platform& platform_;
     Division& division_;
@@ -90,13 +83,6 @@ class DeviceDivider {
         std::string_view name;
     };
     Name name_of(Owner owner) const;
-
-    template <class... Arguments>
-    [[nodiscard]] std::unexpected<Error> refuse(Error error, std::string_view pattern,
-                                                const Arguments&... arguments) {
-        division_.fault_ = format(division_.text_, pattern, arguments...);
-        return std::unexpected(error);
-    }
 
     const Fdt& fdt_;
     const Platform& platform_;

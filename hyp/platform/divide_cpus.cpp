@@ -36,8 +36,9 @@ Result<> Divider::share_out_cpus() {
         (void)division_.configs_[index(owner)].cpus.push(CpuId{cpu}); // it has room for all
     }
     if (division_.configs_[0].cpus.empty()) {
-        return refuse(Error::bad_dtb, "no CPU is left for the host VM: the others have all {}",
-                      platform_.cpus.size());
+        return division_.refuse(Error::bad_dtb,
+                                "no CPU is left for the host VM: the others have all {}",
+                                platform_.cpus.size());
     }
     return {};
 }
@@ -55,10 +56,10 @@ Result<> Divider::claim_listed_cpus(VmId vm) {
         const auto first = take_number(rest);
         const auto last = take(rest, '-') ? take_number(rest) : first;
         if (!first || !last || *first > *last) {
-            return refuse(Error::bad_dtb,
-                          "VM {}: baton,cpus = \"{}\" is no list of CPUs as in "
-                          "\"2-3,6\"",
-                          node.name(), list);
+            return division_.refuse(Error::bad_dtb,
+                                    "VM {}: baton,cpus = \"{}\" is no list of CPUs as in "
+                                    "\"2-3,6\"",
+                                    node.name(), list);
         }
         for (u64 number = *first; number <= *last; number++, count++) {
             if (auto claimed = claim_cpu(vm, number); !claimed) {
@@ -67,12 +68,13 @@ Result<> Divider::claim_listed_cpus(VmId vm) {
         }
     } while (take(rest, ','));
     if (!rest.empty()) {
-        return refuse(Error::bad_dtb, "VM {}: baton,cpus = \"{}\" goes wrong at \"{}\"",
-                      node.name(), list, rest);
+        return division_.refuse(Error::bad_dtb, "VM {}: baton,cpus = \"{}\" goes wrong at \"{}\"",
+                                node.name(), list, rest);
     }
     if (node.has("cpus") && node.number("cpus") != count) {
-        return refuse(Error::bad_dtb, "VM {}: cpus does not say how many baton,cpus names, {}",
-                      node.name(), count);
+        return division_.refuse(Error::bad_dtb,
+                                "VM {}: cpus does not say how many baton,cpus names, {}",
+                                node.name(), count);
     }
     return {};
 }
@@ -80,13 +82,13 @@ Result<> Divider::claim_listed_cpus(VmId vm) {
 Result<> Divider::claim_cpu(VmId vm, u64 number) {
     const std::string_view name = division_.vm(vm).name;
     if (number >= platform_.cpus.size()) {
-        return refuse(Error::bad_dtb, "VM {}: there is no CPU {}: the machine has {}", name, number,
-                      platform_.cpus.size());
+        return division_.refuse(Error::bad_dtb, "VM {}: there is no CPU {}: the machine has {}",
+                                name, number, platform_.cpus.size());
     }
     VmId& owner = division_.cpu_owners_[number];
     if (owner != host_vm) {
-        return refuse(Error::overlap, "CPU {} is named twice: by VM {} and by VM {}", number,
-                      division_.vm(owner).name, name);
+        return division_.refuse(Error::overlap, "CPU {} is named twice: by VM {} and by VM {}",
+                                number, division_.vm(owner).name, name);
     }
     owner = vm;
     return {};
@@ -100,8 +102,9 @@ Result<> Divider::claim_counted_cpus(VmId vm) {
     }
     const u32 wanted = node.number("cpus").value_or(0);
     if (wanted == 0) {
-        return refuse(Error::bad_dtb, "VM {}: neither cpus nor baton,cpus says which CPUs it has",
-                      node.name());
+        return division_.refuse(Error::bad_dtb,
+                                "VM {}: neither cpus nor baton,cpus says which CPUs it has",
+                                node.name());
     }
     u32 left = wanted;
     for (usize cpu = platform_.cpus.size(); cpu-- > 0 && left > 0;) {
@@ -111,8 +114,9 @@ Result<> Divider::claim_counted_cpus(VmId vm) {
         }
     }
     if (left > 0) {
-        return refuse(Error::bad_dtb, "VM {}: it wants {} CPUs, of which {} are not there",
-                      node.name(), wanted, left);
+        return division_.refuse(Error::bad_dtb,
+                                "VM {}: it wants {} CPUs, of which {} are not there", node.name(),
+                                wanted, left);
     }
     return {};
 }

@@ -1,46 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/arch_nodes.hpp"
+#include "hyp/platform/device_walks.hpp"
 #include "hyp/platform/divide.hpp"
-#include "hyp/platform/node_interrupts.hpp"
-#include "hyp/platform/parse.hpp"
 
 #include <algorithm>
 
 namespace baton {
-
-namespace {
-
-/// All that the node's device answers to: registers, and what a PCI host bridge passes on.
-template <class Visitor>
-void for_each_page_range(const FdtWalk& walk, Visitor visit) {
-    const auto in_pages = [&](PhysRange range) {
-        if (const auto pages = device_pages(range)) {
-            visit(*pages);
-        }
-    };
-    for_each_reg(walk, in_pages);
-    if (is_pci_host(walk)) {
-        PciHost host;
-        (void)read_pci_host(walk, host); // parse_platform has found nothing wrong with it
-        for (const PciWindow& window : host.windows) {
-            in_pages(window.cpu);
-        }
-    }
-}
-
-/// @param visit with each interrupt that any CPU can take
-template <class Visitor>
-void for_each_interrupt(const FdtWalk& walk, const InterruptController& controller, Visitor visit) {
-    InterruptReader reader{walk, controller};
-    while (const auto specifier = reader.take()) {
-        const auto interrupt = arch::named_interrupt(*specifier);
-        if (interrupt && arch::is_shared_interrupt(*interrupt)) {
-            visit(*interrupt);
-        }
-    }
-}
-
-} // namespace
 
 Result<> DeviceDivider::run(std::span<const FdtNode> nodes) {
     // One VM alone has the UART as it is. Baton's is found by its path first: what is passed
@@ -61,8 +26,8 @@ Result<> DeviceDivider::run(std::span<const FdtNode> nodes) {
     for (usize i = 0; i < division_.passed_.size(); i++) {
         if (!seen_[i]) {
             const PassedNode& passed = division_.passed_[i];
-            return refuse(Error::bad_dtb, "VM {}: {} is disabled", division_.vm(passed.vm).name,
-                          passed.path);
+            return division_.refuse(Error::bad_dtb, "VM {}: {} is disabled",
+                                    division_.vm(passed.vm).name, passed.path);
         }
     }
     if (auto result = for_each_device(&DeviceDivider::check); !result) {
@@ -117,7 +82,7 @@ Result<> DeviceDivider::add_pages(PhysRange range, VmConfig& vm) {
         const PhysAddr begin = std::max(range.begin, mappable.begin);
         const PhysAddr end = std::min(range.end(), mappable.end());
         if (begin < end && !vm.devices.add(PhysRange::between(begin, end))) {
-            return refuse(Error::too_many, "VM {}: {}", vm.name, too_many_devices);
+            return division_.refuse(Error::too_many, "VM {}: {}", vm.name, too_many_devices);
         }
     }
     return {};
@@ -151,110 +116,16 @@ Result<> DeviceDivider::claim_messages(const FdtWalk& walk, VmId vm) {
     if (message_owner_ && *message_owner_ != vm) {
         std::array<char, 96> here{};
         std::array<char, 96> there{};
-        return refuse(Error::overlap,
-                      "{} of {}{} and {} of {}{} both interrupt by messages, which "
-                      "only one VM can have",
-                      message_user_.path(there), name_of(*message_owner_).kind,
-                      name_of(*message_owner_).name, walk.node().path(here), name_of(vm).kind,
-                      name_of(vm).name);
+        return division_.refuse(Error::overlap,
+                                "{} of {}{} and {} of {}{} both interrupt by messages, which "
+                                "only one VM can have",
+                                message_user_.path(there), name_of(*message_owner_).kind,
+                                name_of(*message_owner_).name, walk.node().path(here),
+                                name_of(vm).kind, name_of(vm).name);
     }
     message_owner_ = vm;
     message_user_ = walk.node();
     return {};
-}
-
-/// Second walk: nothing that one owner has is another's.
-Result<> DeviceDivider::check(const FdtWalk& walk, Owner owner) {
-    Result<> result;
-    for_each_page_range(walk, [&](PhysRange pages) {
-        (void)any_other_owner(owner, [&](Owner other) {
-            if (!result || !has(other, pages)) {
-                return false;
-            }
-            const auto overlaps = [&](const FdtWalk& there) {
-                bool found = false;
-                for_each_page_range(there,
-                                    [&](PhysRange each) { found = found || each.overlaps(pages); });
-                return found;
-            };
-            result = refuse_shared(walk, owner, other, overlaps, "a page of registers");
-            return true;
-        });
-    });
-    for_each_interrupt(walk, platform_.interrupt_controller, [&](InterruptId interrupt) {
-        (void)any_other_owner(owner, [&](Owner other) {
-            if (!result || !has(other, interrupt)) {
-                return false;
-            }
-            const auto interrupts = [&](const FdtWalk& there) {
-                bool found = false;
-                for_each_interrupt(there, platform_.interrupt_controller,
-                                   [&](InterruptId each) { found = found || each == interrupt; });
-                return found;
-            };
-            std::array<char, 24> what{};
-            result = refuse_shared(walk, owner, other, interrupts,
-                                   format(what, "interrupt {}", interrupt));
-            return true;
-        });
-    });
-    return result;
-}
-
-template <class Visitor>
-bool DeviceDivider::any_other_owner(Owner owner, Visitor visit) const {
-    for (u32 vm = 1; vm < division_.vm_count_; vm++) {
-        if (owner != VmId{vm} && visit(Owner{VmId{vm}})) {
-            return true;
-        }
-    }
-    return owner && visit(Owner{});
-}
-
-/// @param claim which of the other owner's nodes it is that has the same
-// Not inlined, as below: a walk over the tree is large, and one frame holds one.
-template <class Claim>
-[[gnu::noinline]] std::string_view DeviceDivider::find_claim(Owner other, Claim claim,
-                                                             std::span<char> path) const {
-    FdtWalk others{fdt_};
-    while (others.next()) {
-        if (!is_device(others)) {
-            others.skip_children();
-        } else if (!arch::is_core_node(others.node()) &&
-                   division_.owner(others.node().offset()) == other && claim(others)) {
-            return others.node().path(path);
-        }
-    }
-    return "";
-}
-
-template <class Claim>
-[[gnu::noinline]] Result<> DeviceDivider::refuse_shared(const FdtWalk& walk, Owner owner,
-                                                        Owner other, Claim claim,
-                                                        std::string_view what) {
-    std::array<char, 96> here{};
-    std::array<char, 96> there{};
-    const std::string_view other_path = find_claim(other, claim, there);
-    return refuse(Error::overlap,
-                  "{} of {}{} and {} of {}{} share {}: all nodes that share it "
-                  "must be passed to the same VM",
-                  walk.node().path(here), name_of(owner).kind, name_of(owner).name, other_path,
-                  name_of(other).kind, name_of(other).name, what);
-}
-
-DeviceDivider::Name DeviceDivider::name_of(Owner owner) const {
-    if (!owner) {
-        return {"Baton itself", ""};
-    }
-    return *owner == host_vm ? Name{"the host VM", ""} : Name{"VM ", division_.vm(*owner).name};
-}
-
-bool DeviceDivider::has(Owner owner, PhysRange pages) const {
-    return owner ? division_.vm(*owner).devices.overlaps(pages) : uart_pages_.overlaps(pages);
-}
-
-bool DeviceDivider::has(Owner owner, InterruptId interrupt) const {
-    return (owner ? division_.vm(*owner).interrupts : uart_interrupts_).has(interrupt);
 }
 
 Result<> DeviceDivider::give_rest_to_host() {
@@ -278,7 +149,7 @@ Result<> DeviceDivider::give_rest_to_host() {
         }
     }
     if (!fits) {
-        return refuse(Error::too_many, "the host VM has {}", too_many_devices);
+        return division_.refuse(Error::too_many, "the host VM has {}", too_many_devices);
     }
     if (!platform_.message_controllers.empty()) {
         division_.configs_[index(message_owner_.value_or(host_vm))].has_message_controllers = true;

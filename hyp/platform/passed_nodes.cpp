@@ -67,8 +67,8 @@ Result<> DeviceDivider::pass_through(VmId vm, std::string_view path) {
     const auto node = path.starts_with('/') ? fdt_.find(path) : std::nullopt;
     // libfdt takes a name without its unit address as well: it could be any of several.
     if (!node || !path.ends_with(node->name())) {
-        return refuse(Error::bad_dtb, "VM {}: baton,devices names {}, and there is no such node",
-                      name, path);
+        return division_.refuse(
+            Error::bad_dtb, "VM {}: baton,devices names {}, and there is no such node", name, path);
     }
     if (auto result = check_may_pass(vm, *node, path); !result) {
         return result;
@@ -77,17 +77,17 @@ Result<> DeviceDivider::pass_through(VmId vm, std::string_view path) {
     const PassedNode entry{vm, path, node->offset(), node->end_offset()};
     for (const PassedNode& other : passed) {
         if (overlap(other, entry.begin, entry.end)) {
-            return refuse(Error::overlap,
-                          "{} of VM {} and {} of VM {} are one device, or one is "
-                          "below the other",
-                          other.path, division_.vm(other.vm).name, path, name);
+            return division_.refuse(Error::overlap,
+                                    "{} of VM {} and {} of VM {} are one device, or one is "
+                                    "below the other",
+                                    other.path, division_.vm(other.vm).name, path, name);
         }
     }
     if (!passed.push(entry)) {
-        return refuse(Error::too_many,
-                      "VM {}: at {} there are more than 256 devices passed "
-                      "through",
-                      name, path);
+        return division_.refuse(Error::too_many,
+                                "VM {}: at {} there are more than 256 devices passed "
+                                "through",
+                                name, path);
     }
     std::ranges::sort(passed, {}, &PassedNode::begin);
     return {};
@@ -100,24 +100,24 @@ Result<> DeviceDivider::check_may_pass(VmId vm, FdtNode node, std::string_view p
     const FdtNode root = fdt_.root();
     const FdtNode top = top_of(root, node);
     if (node == root || !may_hold_devices(top)) {
-        return refuse(Error::bad_dtb, "VM {}: {} is no device that can be passed through", name,
-                      path);
+        return division_.refuse(Error::bad_dtb, "VM {}: {} is no device that can be passed through",
+                                name, path);
     }
     if (division_.uart_ && overlap(wanted, *division_.uart_, *division_.uart_ + 1)) {
-        return refuse(Error::overlap,
-                      "VM {}: {} has the UART, which is Baton's with several VMs: "
-                      "vpl011 gives a VM one of its own",
-                      name, path);
+        return division_.refuse(Error::overlap,
+                                "VM {}: {} has the UART, which is Baton's with several VMs: "
+                                "vpl011 gives a VM one of its own",
+                                name, path);
     }
     Result<> result;
     for_each_below(top, [&](FdtNode each) {
         if (result && arch::is_core_node(each) &&
             overlap(wanted, each.offset(), each.end_offset())) {
             std::array<char, 96> buffer{};
-            result = refuse(Error::bad_dtb,
-                            "VM {}: {} cannot be passed through: {} is part of "
-                            "what every VM has",
-                            name, path, each.path(buffer));
+            result = division_.refuse(Error::bad_dtb,
+                                      "VM {}: {} cannot be passed through: {} is part of "
+                                      "what every VM has",
+                                      name, path, each.path(buffer));
         }
     });
     return result;
@@ -133,10 +133,10 @@ Result<> DeviceDivider::check_passed(VmId vm, const FdtWalk& walk) {
     if (at != division_.passed_.end()) {
         seen_[static_cast<usize>(at - division_.passed_.begin())] = true;
         if (!CellReader{node.get("reg").value_or(Bytes{})}.at_end() && !walk.reg(0)) {
-            return refuse(Error::bad_dtb,
-                          "VM {}: {} has no registers that the CPU can address: "
-                          "pass the bus or the PCI host bridge that it is on",
-                          name, node.path(buffer));
+            return division_.refuse(Error::bad_dtb,
+                                    "VM {}: {} has no registers that the CPU can address: "
+                                    "pass the bus or the PCI host bridge that it is on",
+                                    name, node.path(buffer));
         }
     }
     if (!node.has("interrupts") || node.has("interrupts-extended")) {
@@ -145,8 +145,9 @@ Result<> DeviceDivider::check_passed(VmId vm, const FdtWalk& walk) {
     const auto parent = interrupt_parent(walk);
     if (parent && *parent != platform_.interrupt_controller.node &&
         division_.owner(parent->offset()) != vm) {
-        return refuse(Error::bad_dtb, "VM {}: {} interrupts through {}, which the VM does not have",
-                      name, node.path(buffer), parent->path(other));
+        return division_.refuse(Error::bad_dtb,
+                                "VM {}: {} interrupts through {}, which the VM does not have", name,
+                                node.path(buffer), parent->path(other));
     }
     return {};
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hyp/address.hpp"
+#include "hyp/log/format.hpp"
 #include "hyp/platform/interrupt_set.hpp"
 #include "hyp/platform/platform.hpp"
 #include "hyp/result.hpp"
@@ -83,6 +84,14 @@ class Division {
   private:
     friend class Divider;
     friend class DeviceDivider;
+
+    /// Ends a division with a sentence.
+    template <class... Arguments>
+    [[nodiscard]] std::unexpected<Error> refuse(Error error, std::string_view pattern,
+                                                const Arguments&... arguments) {
+        fault_ = format(text_, pattern, arguments...);
+        return std::unexpected(error);
+    }
 
     const Platform* platform_ = nullptr;
     std::array<VmConfig, max_vms> configs_{};

@@ -13,7 +13,14 @@ CallResult hypercall(Vm& vm, const GuestCall& call);
 /// A refusal as the caller sees it: one of baton_error.
 CallStatus abi_status(Error error);
 
-// Those that only tell.
+// Those that stage an image and start it.
+CallResult load_begin_call(Vm& caller, const GuestCall& call);
+CallResult load_copy_call(Vm& caller, const GuestCall& call);
+CallResult load_seal_call(Vm& caller, const GuestCall& call);
+CallResult load_drop_call(Vm& caller, const GuestCall& call);
+CallResult exec_call(Vm& caller, const GuestCall& call);
+
+// Those that only answer.
 CallResult status_call(Vm& vm, const GuestCall& call);
 CallResult trace_call(Vm& vm, const GuestCall& call);
 CallResult trace_cpu_call(Vm& vm, const GuestCall& call);
