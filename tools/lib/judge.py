@@ -7,17 +7,9 @@ Baton's, may break a line of the connected VM in two. BREAK is then in the place
 
 import re
 
+from broken_lines import BATON, BREAK, broken
 from testing import expect
 from vms import HOST
-
-BREAK = "\x01"
-BATON = "baton"
-
-
-def broken(text: str) -> str:
-    """A pattern for the text, which may be broken anywhere."""
-    return f"{BREAK}?".join(map(re.escape, text))
-
 
 BEGIN, NUMBER, END = f"(?:^|{BREAK})", f"{BREAK}?((?:[0-9]{BREAK}?)+)", f"(?=$|{BREAK})"
 END_LINE = re.compile(f"{BEGIN}{broken('guest: ')}{NUMBER}{broken(' passed, ')}{NUMBER}{broken(' failed')}{END}", re.MULTILINE)

@@ -8,17 +8,11 @@ connected VM in two: BREAK is then in the place of the end, which may be none.
 import re
 from collections.abc import Iterable
 
+from broken_lines import BATON, BREAK, broken
 from console import DISASTERS, Console, ConsoleError, Shell
 
-BREAK = "\x01"
-BATON = "baton"
 # A disaster's line is shorter.
 LOOK_BACK = 4096
-
-
-def broken(text: str) -> str:
-    """A pattern for the text, which may be broken anywhere."""
-    return f"{BREAK}?".join(map(re.escape, text))
 
 
 class Views:

@@ -26,7 +26,6 @@ enum Function : u32 {
     PSCI_FEATURES = 0x8400'000a,
     SYSTEM_RESET2_32 = 0x8400'0012,
     SYSTEM_RESET2_64 = 0xc400'0012,
-    SMCCC_VERSION = 0x8000'0000,
 };
 
 enum Status : CallStatus {

@@ -10,7 +10,6 @@ namespace {
 
 // DEN0028 7: Arm architecture calls.
 enum Function : u32 {
-    SMCCC_VERSION = 0x8000'0000,
     SMCCC_ARCH_FEATURES = 0x8000'0001,
     SMCCC_ARCH_WORKAROUND_3 = 0x8000'3fff,
     SMCCC_ARCH_WORKAROUND_2 = 0x8000'7fff,

@@ -13,6 +13,9 @@ constexpr u64 argument_mask(u32 function) {
     return (function & is_64_bit) != 0 ? ~u64{0} : ~u64{0} >> 32;
 }
 
+/// Of the architecture's calls the one that PSCI_FEATURES knows as well.
+inline constexpr u32 SMCCC_VERSION = 0x8000'0000;
+
 /// Carries a call out on the calling vCPU. Some calls do not return: the vCPU stops, or another
 /// kernel is entered. A function that nobody knows gets NOT_SUPPORTED.
 CallResult guest_call(Vm& vm, const GuestCall& call);
