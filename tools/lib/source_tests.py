@@ -22,6 +22,12 @@ LICENCE = "SPDX-License-Identifier: "
 ARCH_WORDS = re.compile(r"\b(EL[0-3]|GIC(v\d)?|PSCI|SMCCC|MPIDR|DSU|VMID|SPIs?|PPIs?|SGIs?|LPIs?|ITSs?|HVC|SMC|ERET|TLBI|INTIDs?)\b"
                         r"|((?<!\.)\b|_)(gic|gic[dr]|psci|smccc|mpidr|dsu|vmid|spis?|ppis?|sgis?|lpis?|hvc|smc|intid)(\b|_)")
 
+# Verbs that meant several things each, in names of functions and variables (docs/architecture.md has what is said instead).
+# A field of a type may have a word that the ABI or the architecture has: BATON_LOAD_DROP, memory_order_release.
+STRING = re.compile(r'"(\\.|[^"\\])*"')
+RETIRED_WORDS = re.compile(r"\b(?!memory_order)(\w*_)?(forget|give_back|give_up|abandon(ed)?|take_back|set_aside|patience|settle|tell|release"
+                           r"|hand_over_\w)\w*(?=\()|\b(\w*_)?(patience|set_aside)(_\w*)?\b")
+
 
 def sources(suffixes: set[str]) -> list[Path]:
     fetched = set((ROOT / "subprojects").glob("*/src"))
@@ -34,6 +40,7 @@ def source_tests() -> list[Test]:
         Test("source/format", "every C and C++ file is as clang-format leaves it", check_format, quick=True),
         Test("source/licence", "every source file begins with its SPDX line", check_licence, quick=True),
         Test("source/layers", "hyp includes nothing of arch, holds no asm, and no word of Arm", check_layers, quick=True),
+        Test("source/words", "in arch and hyp no name has a word that was retired", check_words, quick=True),
         Test("source/abi", "the ABI's header compiles alone as C11 and as C++23, with all warnings and no other header",
              check_abi, quick=True),
         Test("build/debug", "Baton, its guests and its unit tests compile without a warning",
@@ -62,6 +69,14 @@ def check_layers(log: Path) -> None:
              for number, line in enumerate(path.read_text().splitlines(), 1)
              if wrong.search(line.partition("//")[0]) or ARCH_WORDS.search(line)]
     expect(not found, f"hyp reaches into the machine, or speaks of one architecture's, at {', '.join(found)}")
+
+
+def check_words(log: Path) -> None:
+    found = [f"{path.relative_to(ROOT)}:{number}"
+             for path in sources(FORMATTED | {".S"}) if path.is_relative_to(ROOT / "hyp") or path.is_relative_to(ROOT / "arch")
+             for number, line in enumerate(path.read_text().splitlines(), 1)
+             if RETIRED_WORDS.search(STRING.sub("", line.partition("//")[0]))]
+    expect(not found, f"a word with several meanings, for which the glossary has others, at {', '.join(found)}")
 
 
 def check_abi(log: Path) -> None:
