@@ -52,10 +52,7 @@ class VgicFrames : public VgicLpis<Hardware> {
     void flush(Cpu& cpu) {
         if (cpu.groups_changed.load(std::memory_order_relaxed) &&
             cpu.groups_changed.exchange(false, std::memory_order_acquire)) {
-            cpu.interface.withdraw_unforwarded(banks(cpu));
-            if (!cpu.redistributor.lpis().enabled()) {
-                cpu.interface.clear_waiting_lpis();
-            }
+            follow_groups(cpu);
         }
         cpu.interface.fill(banks(cpu));
     }
@@ -77,6 +74,14 @@ class VgicFrames : public VgicLpis<Hardware> {
     };
     std::optional<RedistributorAccess> find_redistributor(Cpu& cpu, PhysAddr address);
     std::optional<u32> find_its(PhysAddr address) const;
+
+    // Not inlined: it is rare, and every kick would pay for the registers that it takes.
+    [[gnu::noinline]] void follow_groups(Cpu& cpu) {
+        cpu.interface.withdraw_unforwarded(banks(cpu));
+        if (!cpu.redistributor.lpis().enabled()) {
+            cpu.interface.clear_waiting_lpis();
+        }
+    }
 
     u64 read_redistributor(Cpu& cpu, RedistributorAccess at, u32 size);
     void write_redistributor(Cpu& cpu, RedistributorAccess at, u32 size, u64 value);

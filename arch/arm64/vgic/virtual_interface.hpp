@@ -90,9 +90,10 @@ class VirtualInterface {
         return pending;
     }
 
-    /// The guest's write to ICC_DIR_EL1, which traps while interrupts are spilled.
+    /// The guest's write to ICC_DIR_EL1, which traps while interrupts are spilled. Not inlined:
+    /// SGIs come on the same way, and would pay for the registers that it takes.
     template <class Banks>
-    void deactivate(Intid intid, const Banks& banks);
+    [[gnu::noinline]] void deactivate(Intid intid, const Banks& banks);
     /// As if the guest had deactivated them; the physical ones stay as they are.
     template <class Banks>
     void clear_active(u32 bank, u32 bits, const Banks& banks);

@@ -8,7 +8,7 @@ namespace baton::arm64::gic {
 
 template <GicHardware Hardware>
 template <class Banks>
-inline void VirtualInterface<Hardware>::deactivate(Intid intid, const Banks& banks) {
+void VirtualInterface<Hardware>::deactivate(Intid intid, const Banks& banks) {
     if (!banks.has(intid) || !hardware().has_split_eoi()) {
         return;
     }
