@@ -98,11 +98,11 @@ void publish_instructions();
 
 /// Builds the root of a VM's address space for the kernel in slot `slot`: `memory` and the VM's
 /// devices. No CPU may be running on that root. False: too little memory for its tables.
-bool prepare_memory(VmId vm, u32 slot, std::span<const PhysRange> memory);
+bool prepare_memory(VmId vm, SlotId slot, std::span<const PhysRange> memory);
 
 /// A CPU was given up that may still have slot `slot`'s root loaded. Nothing translates through it
 /// any more when this returns, and `prepare_memory` takes another one from now on.
-void retire_memory(VmId vm, u32 slot);
+void retire_memory(VmId vm, SlotId slot);
 
 /// On the boot CPU, before the next kernel is entered: memory that the interrupt controller has not
 /// let go of, and never will. The next kernel does not get to use that part of it.

@@ -35,13 +35,18 @@ enum class VcpuId : u32 {};
 /// 0 is the host VM.
 enum class VmId : u32 {};
 inline constexpr VmId host_vm{0};
+/// One of the two slots of a VM.
+enum class SlotId : u32 {};
 /// An interrupt, by its number at the machine's interrupt controller.
 enum class InterruptId : u32 {};
 
 constexpr u32 index(CpuId cpu) { return static_cast<u32>(cpu); }
 constexpr u32 index(VcpuId vcpu) { return static_cast<u32>(vcpu); }
 constexpr u32 index(VmId vm) { return static_cast<u32>(vm); }
+constexpr u32 index(SlotId slot) { return static_cast<u32>(slot); }
 constexpr u32 index(InterruptId interrupt) { return static_cast<u32>(interrupt); }
+
+constexpr SlotId other(SlotId slot) { return SlotId{1 - index(slot)}; }
 
 /// @param alignment a power of two
 constexpr u64 align_down(u64 value, u64 alignment) { return value & ~(alignment - 1); }

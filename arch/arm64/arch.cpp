@@ -44,7 +44,7 @@ void expect_unused(const Stage2& root) {
 }
 
 /// Of the kernel that runs, or is about to.
-Stage2& current_root(const Vm& vm) { return *vm.arch().roots[vm.images().running_slot()]; }
+Stage2& current_root(const Vm& vm) { return *vm.arch().roots[index(vm.images().running_slot())]; }
 
 /// SGIs, or settings, that other CPUs left here for the last kernel.
 void clear_leftovers() {
@@ -176,13 +176,13 @@ void publish_bytes(PhysRange range) { cache::clean_to_poc(range); }
 
 void publish_instructions() { cache::invalidate_instructions(); }
 
-bool prepare_memory(VmId id, u32 slot, std::span<const PhysRange> memory) {
+bool prepare_memory(VmId id, SlotId slot, std::span<const PhysRange> memory) {
     VmArch& vm = hypervisor().vm(id).arch();
     const Stage2Map map{.ram = memory,
                         .shared = {vm.shared_memory.data(), vm.shared_memory.size()},
                         .devices = vm.devices,
                         .holes = {}};
-    auto& root = vm.roots[slot];
+    auto& root = vm.roots[index(slot)];
     expect_unused(*root);
     auto built = root->build(map);
     if (!built && built.error() == Error::busy && !vm.spare_roots.empty()) {
@@ -194,7 +194,7 @@ bool prepare_memory(VmId id, u32 slot, std::span<const PhysRange> memory) {
     return built.has_value();
 }
 
-void retire_memory(VmId id, u32 slot) { hypervisor().vm(id).arch().roots[slot]->empty(); }
+void retire_memory(VmId id, SlotId slot) { hypervisor().vm(id).arch().roots[index(slot)]->empty(); }
 
 std::span<const PhysRange> memory_in_use(VmId id) {
     VmArch& vm = hypervisor().vm(id).arch();

@@ -40,13 +40,13 @@ Result<const StagedImage*> ImageStore::stage_first() {
     if (!staged) {
         return std::unexpected(staged.error());
     }
-    return &by_slot_[running_slot_];
+    return &by_slot_[index(running_slot_)];
 }
 
 Result<void> ImageStore::stage_next() {
     const auto staged = stage_boot_image(in_turn(), spare_slot());
     if (staged) {
-        staged_ = &by_slot_[spare_slot()];
+        staged_ = &by_slot_[index(spare_slot())];
     }
     return staged;
 }
@@ -54,19 +54,19 @@ Result<void> ImageStore::stage_next() {
 Result<void> ImageStore::stage(const Content& content) {
     const auto staged = finish(content, spare_slot());
     if (staged) {
-        staged_ = &by_slot_[spare_slot()];
+        staged_ = &by_slot_[index(spare_slot())];
     }
     return staged;
 }
 
-Result<> ImageStore::stage_boot_image(const BootImage& image, u32 slot) {
+Result<> ImageStore::stage_boot_image(const BootImage& image, SlotId slot) {
     const auto info =
         arch::parse_image(header_of(image.kernel), image.kernel.size, setup_.granules);
     if (!info) {
         return std::unexpected(info.error());
     }
     const u64 initrd_size = image.ramdisk ? image.ramdisk->size : 0;
-    const auto place = place_in_slot(slots()[slot], *info, {.initrd = initrd_size});
+    const auto place = place_in_slot(slots()[index(slot)], *info, {.initrd = initrd_size});
     if (!place) {
         return std::unexpected(place.error());
     }
@@ -84,18 +84,18 @@ Result<> ImageStore::stage_boot_image(const BootImage& image, u32 slot) {
                   slot);
 }
 
-Result<> ImageStore::finish(const Content& content, u32 slot) {
+Result<> ImageStore::finish(const Content& content, SlotId slot) {
     const SlotPlacement& place = content.place;
     if (is_in_use(place)) {
         return std::unexpected(Error::no_room);
     }
     staged_ = nullptr; // what lay there is overwritten
-    StagedImage& staged = by_slot_[slot];
+    StagedImage& staged = by_slot_[index(slot)];
     staged.fallback.reset();
     staged.kexec = content.kexec;
     staged.id = content.id;
     staged.size = content.size;
-    staged.needs = place.dtb.end() - slots()[slot].begin;
+    staged.needs = place.dtb.end() - slots()[index(slot)].begin;
     staged.slot = slot;
     staged.entry = to_guest(place.kernel.begin);
     staged.dtb = to_guest(place.dtb.begin);

@@ -23,7 +23,7 @@ struct StagedImage {
     u64 id = 0;    ///< not 0, and no other image's
     u64 size = 0;  ///< bytes of kernel, initrd and command line as they were given
     u64 needs = 0; ///< bytes that it takes of its slot
-    u32 slot = 0;
+    SlotId slot{};
     GuestAddr entry{};
     GuestAddr dtb{};
     GuestDtb dtb_fields{};
@@ -107,7 +107,7 @@ class ImageStore {
     /// Whose image it is.
     static VmId vm_of(u64 image_id) { return VmId{static_cast<u32>(image_id >> 32)}; }
     Result<SlotPlacement> place(const ImageInfo& image, const Attachments& with) const {
-        return place_in_slot(slots()[spare_slot()], image, with);
+        return place_in_slot(slots()[index(spare_slot())], image, with);
     }
     Granules granules() const { return setup_.granules; }
 
@@ -131,17 +131,17 @@ class ImageStore {
     /// Marks a CPU as broken in a staged image's DTB (host: in the fallback), in place.
     static void disable_cpu(const StagedImage& image, const Vcpu& vcpu);
 
-    u32 running_slot() const { return running_slot_; }
-    u32 spare_slot() const { return 1 - running_slot_; }
+    SlotId running_slot() const { return running_slot_; }
+    SlotId spare_slot() const { return other(running_slot_); }
     const MemoryLayout& layout() const { return *setup_.layout; }
     const std::array<PhysRange, 2>& slots() const { return layout().slots_of(setup_.vm); }
 
   private:
-    Result<> stage_boot_image(const BootImage& image, u32 slot);
+    Result<> stage_boot_image(const BootImage& image, SlotId slot);
     bool is_in_use(const SlotPlacement& place) const;
     void log_use(const StagedImage& image) const;
     /// Into by_slot_[slot].
-    Result<> finish(const Content& content, u32 slot);
+    Result<> finish(const Content& content, SlotId slot);
     Result<> describe_guest(const Content& content, StagedImage& staged);
     Result<> describe_machine(const Content& content, StagedImage& staged);
     const BootImage& in_turn();
@@ -164,7 +164,7 @@ class ImageStore {
     MemoryMap memory_;         ///< of the guest that is being staged
     GuestDtb fallback_fields_; ///< of the host image that is
     u32 last_id_ = 0;
-    u32 running_slot_ = 0;
+    SlotId running_slot_{};
     usize next_boot_image_ = 0;
 };
 

@@ -50,7 +50,7 @@ Result<> Load::check(Kexec kexec, std::span<const Piece> pieces) {
     const auto needed =
         slot_size_for({.file_size = kernel, .image_size = kernel}, attachments_of(pieces));
     needed_ = needed.value_or(size_limit);
-    if (needed_ > store_.slots()[store_.spare_slot()].size) {
+    if (needed_ > store_.slots()[index(store_.spare_slot())].size) {
         return std::unexpected(Error::image_too_big);
     }
     return {};

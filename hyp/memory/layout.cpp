@@ -240,11 +240,11 @@ std::expected<const MemoryLayout*, MemoryShortage> plan_memory(const MemoryReque
     return Planner{request, scratch}.run();
 }
 
-Result<> guest_memory(const MemoryLayout& layout, VmId vm, u32 running,
+Result<> guest_memory(const MemoryLayout& layout, VmId vm, SlotId running,
                       std::span<const PhysRange> ram, std::span<const ReservedRange> reserved,
                       std::span<const PhysRange> kept, MemoryMap& map) {
     map.clear();
-    const PhysRange spare = layout.slots_of(vm)[1 - running];
+    const PhysRange spare = layout.slots_of(vm)[index(other(running))];
     if (index(vm) != 0) {
         return map.add(layout.vms[index(vm) - 1].whole) && map.subtract(spare)
                    ? Result<>{}

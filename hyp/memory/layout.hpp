@@ -101,14 +101,14 @@ struct LayoutScratch {
 std::expected<const MemoryLayout*, MemoryShortage> plan_memory(const MemoryRequest& request,
                                                                LayoutScratch& scratch);
 
-/// What the kernel in slot `running` (0 or 1) of a VM may use, for its DTB and its stage-2 root.
+/// What the kernel in slot `running` of a VM may use, for its DTB and its stage-2 root.
 /// The host VM's is RAM without Baton, the other slot, other VMs' memory, `kept` and what is
 /// reserved with no-map. In whole pages: kept and reserved ranges count to the last page that they
 /// touch. What VMs share is in nobody's.
 /// @param kept boot modules, of whichever VM, that stay for later handovers
 /// @param map gets it, whatever it held
 /// Errors: too_many.
-Result<> guest_memory(const MemoryLayout& layout, VmId vm, u32 running,
+Result<> guest_memory(const MemoryLayout& layout, VmId vm, SlotId running,
                       std::span<const PhysRange> ram, std::span<const ReservedRange> reserved,
                       std::span<const PhysRange> kept, MemoryMap& map);
 

@@ -20,7 +20,7 @@ static_assert(Load::max_command_line == BATON_MAX_COMMAND_LINE);
 CallResult load_refusal(Vm& vm, Error error) {
     switch (error) {
     case Error::image_too_big: {
-        const u64 slot = vm.images().slots()[vm.images().spare_slot()].size;
+        const u64 slot = vm.images().slots()[index(vm.images().spare_slot())].size;
         return {abi_status(error), true, {vm.load().needed(), slot}};
     }
     case Error::incomplete:

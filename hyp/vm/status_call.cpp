@@ -49,8 +49,8 @@ void describe_images(Vm& vm, baton_status& status) {
     const auto [load, running] = vm.image_status();
     const auto& slots = vm.images().slots();
     status.slot_size = slots[0].size;
-    status.running_slot = slots[running].begin.value;
-    status.spare_slot = slots[1 - running].begin.value;
+    status.running_slot = slots[index(running)].begin.value;
+    status.spare_slot = slots[index(other(running))].begin.value;
     status.load_state = abi_state(load.state);
     status.load_kind = load.kexec == Kexec::host ? BATON_HOST_KEXEC : BATON_GUEST_KEXEC;
     status.load_id = load.id;

@@ -119,7 +119,7 @@ class Vm {
     /// What is staged, or on its way there. For any CPU at any time.
     struct ImageStatus {
         Load::Progress load;
-        u64 running_slot;
+        SlotId running_slot;
     };
     ImageStatus image_status() const { return image_status_.read(); }
 

@@ -48,14 +48,14 @@ struct Machine {
         return **layout;
     }
     /// What the guest of that VM has.
-    MemoryMap memory(const MemoryLayout& layout, u32 running, VmId vm = host_vm) const {
+    MemoryMap memory(const MemoryLayout& layout, SlotId running, VmId vm = host_vm) const {
         MemoryMap map;
         REQUIRE(map.add(range(0, page_size))); // from before
         REQUIRE(guest_memory(layout, vm, running, ram, reserved,
                              keeps_modules ? modules : std::vector<PhysRange>{}, map));
         return map;
     }
-    usize pieces(const MemoryLayout& layout, u32 running) const {
+    usize pieces(const MemoryLayout& layout, SlotId running) const {
         return memory(layout, running).size();
     }
 };
@@ -106,11 +106,11 @@ void check_layout(const Machine& machine, const MemoryLayout& layout) {
         CHECK(vm.slots[1].end() == vm.whole.end());
         CHECK(vm.slots[0].size == vm.slots[1].size);
         CHECK(vm.slots[0].size >= machine.vms[i].least_slot_size);
-        for (const u32 running : {0u, 1u}) {
+        for (const SlotId running : {SlotId{0}, SlotId{1}}) {
             const MemoryMap map = machine.memory(layout, running, VmId{static_cast<u32>(i + 1)});
             REQUIRE(map.size() == 1);
             CHECK(map.total() == align_up(machine.vms[i].memory, block_size));
-            CHECK(map.contains(vm.slots[running]));
+            CHECK(map.contains(vm.slots[index(running)]));
         }
     }
     REQUIRE(layout.shared.size() == machine.shared.size());
@@ -132,8 +132,8 @@ TEST_CASE("512 MiB with two kernels: a quarter each for the slots") {
     CHECK(layout->image.end() == PhysAddr{0x6000'0000});
     CHECK(layout->slots[0] == range(0x4000'0000, 128 * MiB));
     CHECK(layout->slots[1].end() == layout->pool.begin);
-    CHECK(machine.pieces(*layout, 0) == 1);
-    CHECK(machine.pieces(*layout, 1) == 1);
+    CHECK(machine.pieces(*layout, SlotId{0}) == 1);
+    CHECK(machine.pieces(*layout, SlotId{1}) == 1);
 }
 
 TEST_CASE("where Baton cannot move it stays, and a hole with it") {
@@ -144,7 +144,7 @@ TEST_CASE("where Baton cannot move it stays, and a hole with it") {
     check_layout(machine, *layout);
     CHECK(layout->image == range(0x4020'0000, 2 * MiB));
     CHECK(layout->pool.end() == PhysAddr{0x6000'0000});
-    CHECK(machine.pieces(*layout, 0) == 2);
+    CHECK(machine.pieces(*layout, SlotId{0}) == 2);
 }
 
 TEST_CASE("Baton stays where moving gains nothing, or there is no room") {
@@ -155,7 +155,7 @@ TEST_CASE("Baton stays where moving gains nothing, or there is no room") {
     check_layout(machine, *layout);
     CHECK_FALSE(layout->moves(machine.image));
     CHECK(layout->pool.end() == PhysAddr{0x5fe0'0000});
-    CHECK(machine.pieces(*layout, 0) == 1);
+    CHECK(machine.pieces(*layout, SlotId{0}) == 1);
 
     machine = {};
     machine.ram = {range(0x4000'0000, 32 * MiB)};
@@ -188,8 +188,8 @@ TEST_CASE("wherever it was loaded, the guest has one piece") {
         REQUIRE(layout);
         CAPTURE(at);
         check_layout(machine, *layout);
-        CHECK(machine.pieces(*layout, 0) == 1);
-        CHECK(machine.pieces(*layout, 1) == 1);
+        CHECK(machine.pieces(*layout, SlotId{0}) == 1);
+        CHECK(machine.pieces(*layout, SlotId{1}) == 1);
     }
 }
 
@@ -199,8 +199,8 @@ TEST_CASE("modules at the bottom: one piece at first, and what can't be helped a
     const auto layout = machine.plan();
     REQUIRE(layout);
     check_layout(machine, *layout);
-    CHECK(machine.pieces(*layout, 0) == 1);
-    CHECK(machine.pieces(*layout, 1) == 2);
+    CHECK(machine.pieces(*layout, SlotId{0}) == 1);
+    CHECK(machine.pieces(*layout, SlotId{1}) == 2);
     CHECK(layout->slots[0].end() == layout->slots[1].begin);
 }
 
@@ -238,7 +238,7 @@ TEST_CASE("VMs from the top, each in one piece whichever slot it runs in") {
     CHECK(by_default->slots[0].size == align_down((2048 - others) / 4 * MiB, block_size));
     CHECK(layout->slots_of(VmId{2})[1] == layout->vms[1].slots[1]);
     CHECK(layout->slots_of(host_vm)[1] == layout->slots[1]);
-    for (const u32 running : {0u, 1u}) {
+    for (const SlotId running : {SlotId{0}, SlotId{1}}) {
         const MemoryMap map = machine.memory(*layout, running);
         CHECK(map.size() == 1);
         for (const VmMemory& vm : layout->vms) {
@@ -392,10 +392,10 @@ TEST_CASE("the guest gets all but Baton, the other slot and what is kept") {
         machine.may_move = may_move;
         const auto layout = machine.plan();
         REQUIRE(layout);
-        for (const u32 running : {0u, 1u}) {
+        for (const SlotId running : {SlotId{0}, SlotId{1}}) {
             const MemoryMap map = machine.memory(*layout, running);
-            CHECK(map.contains(layout->slots[running]));
-            CHECK_FALSE(map.overlaps(layout->slots[1 - running]));
+            CHECK(map.contains(layout->slots[index(running)]));
+            CHECK_FALSE(map.overlaps(layout->slots[index(other(running))]));
             CHECK_FALSE(map.overlaps(layout->pool));
             CHECK_FALSE(map.overlaps(layout->image));
             CHECK(map.contains(machine.image) == may_move);

@@ -52,8 +52,8 @@ void publish_bytes(PhysRange range) {
     fake->instructions_published = false;
 }
 void publish_instructions() { fake->instructions_published = true; }
-bool prepare_memory(VmId, u32 slot, std::span<const PhysRange>) {
-    CHECK(slot == 1);
+bool prepare_memory(VmId, SlotId slot, std::span<const PhysRange>) {
+    CHECK(slot == SlotId{1});
     return fake->has_room_for_tables;
 }
 
