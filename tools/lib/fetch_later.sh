@@ -38,6 +38,8 @@ fetch_later() { # names…
             efibootmgr) make_whole "$debian/$name" fetch_together efibootmgr libefivar1 libefiboot1 libpopt0 libc6 ;;
             # These run on this machine.
             bootctl) make_whole "$debian/$name" fetch_together systemd-boot:amd64 libsystemd-shared:amd64 ;;
+            # The oldest that Debian 12 has: its own.
+            qemu-oldest) make_whole "$debian/$name" fetch_package qemu-system-arm:amd64 ;;
             ukify) make_later "$name" fetch_together systemd-ukify python3-pefile ;;
             *) die "fetch_later.sh knows no '$name'." ;;
         esac
