@@ -106,6 +106,18 @@ def memories(log: Path) -> None:
     each(log, sizes | banks | large)
 
 
+def newest_emulator(log: Path) -> None:
+    root = fetched("qemu-newest") / "usr"
+    emulator = log.with_suffix(".qemu")
+    emulator.parent.mkdir(parents=True, exist_ok=True)
+    libraries = root / "lib" / "x86_64-linux-gnu"
+    emulator.write_text(f'#!/bin/sh\nexec "{root}/lib64/ld-linux-x86-64.so.2" --library-path "{libraries}" '
+                        f'"{root}/bin/{QEMU}" "$@"\n')
+    emulator.chmod(0o755)
+    shapes = {model: {"cpu": model, "emulator": str(emulator)} for model in models(str(emulator))}
+    each(log, shapes | {"secure": {"emulator": str(emulator), "secure": True}})
+
+
 def oldest_emulator(log: Path) -> None:
     """Its CPUs lack registers that the architecture asks for, debug claim tags among them."""
     emulator = str(fetched("qemu-oldest") / "usr" / "bin" / QEMU)
@@ -122,4 +134,5 @@ TESTS = [
     Test("system/shapes/many", f"so are {', '.join(map(str, MANY))} CPUs", partial(counts, MANY), soak=True, alone=True),
     Test("system/shapes/memory", "so are machines of 192 MiB to 1 TiB, in one bank and in eight", memories),
     Test("system/shapes/qemu-7.2", "so are CPUs of Debian 12's own QEMU, which lack registers", oldest_emulator),
+    Test("system/shapes/qemu-newest", "so are CPUs of the newest QEMU in Debian", newest_emulator, soak=True),
 ]

@@ -22,6 +22,35 @@ of_later_release() (
     "$@"
 )
 
+# The newest that Debian has of anything, whatever it needs: it runs with its own C library.
+newest_sources() { # archives
+    local uri
+    IFS='|' read -r _ uri < <(grep '^bookworm|' <<<"$1") ||
+        die "apt has no 'bookworm main' archive configured. Add Debian 12's archive to /etc/apt and try again."
+    apt_source sid "$uri"
+}
+
+of_newest_release() (
+    apt=$cache/apt-sid
+    private_apt_ready=
+    prepare_private_apt newest_sources
+    "$@"
+)
+
+# A program for this machine with all packages that it depends on.
+fetch_with_all() { # package directory
+    local work=$2.deb.d file
+    mkdir -p "$work/partial"
+    private_apt apt-get -y --no-install-recommends --download-only -o APT::Architecture=amd64 \
+        -o Dir::Cache::archives="$work" install "$1" >&2 ||
+        die "package $1 could not be downloaded: see apt's message above, then run the same command again."
+    for file in "$work"/*.deb; do
+        dpkg-deb -x "$file" "$2" || die "$file is damaged: remove $work and run the same command again."
+    done
+    rm -rf -- "$work"
+    printf '%s\n' "$1" >>"$2/package"
+}
+
 fetch_later() { # names…
     local name
     for name in "$@"; do
@@ -40,6 +69,9 @@ fetch_later() { # names…
             bootctl) make_whole "$debian/$name" fetch_together systemd-boot:amd64 libsystemd-shared:amd64 ;;
             # The oldest that Debian 12 has: its own.
             qemu-oldest) make_whole "$debian/$name" fetch_package qemu-system-arm:amd64 ;;
+            qemu-newest)
+                [ -e "$debian/$name" ] || of_newest_release make_whole "$debian/$name" fetch_with_all qemu-system-arm
+                ;;
             ukify) make_later "$name" fetch_together systemd-ukify python3-pefile ;;
             *) die "fetch_later.sh knows no '$name'." ;;
         esac
