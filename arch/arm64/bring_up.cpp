@@ -2,6 +2,7 @@
 #include "arch/arm64/bring_up.hpp"
 
 #include "arch/arm64/cache.hpp"
+#include "arch/arm64/calls/firmware_call.hpp"
 #include "arch/arm64/el2_setup.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/hypervisor.hpp"
@@ -53,6 +54,7 @@ void set_up_this_cpu() {
         log::line("CPU {}: GIC: {}", self.id, describe(done.error()));
         panic("a CPU without its part of the GIC");
     }
+    silence_firmware_events();
     clean_core(*self.vcpu);
     self.running.store(true, std::memory_order_release);
 }

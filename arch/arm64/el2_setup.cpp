@@ -4,6 +4,9 @@
 #include "arch/arm64/barrier.hpp"
 #include "arch/arm64/el1_registers.hpp"
 
+// An extension that the ID registers do not tell of is closed where there is a control for it: what
+// a CPU has of it all the same (an emulator's `pmu=off`) no step of a handover would clean.
+
 namespace baton::arm64 {
 namespace {
 
@@ -23,6 +26,9 @@ void set_hcr() {
         ID_AA64PFR1_EL1::csv2_frac(pfr1) >= 2) {
         hcr = hcr | HCR_EL2::EnSCXT;
     }
+    if (ID_AA64MMFR1_EL1::lo(read<ID_AA64MMFR1_EL1>()) == 0) {
+        hcr = hcr | HCR_EL2::TLOR;
+    }
     write(hcr);
 }
 
@@ -35,6 +41,9 @@ void allow_vector_units() {
     }
     if (!sme) {
         cptr = cptr | CPTR_EL2::TSM;
+    }
+    if (ID_AA64PFR0_EL1::amu(read<ID_AA64PFR0_EL1>()) == 0) {
+        cptr = cptr | CPTR_EL2::TAM;
     }
     write(cptr);
     isb(); // ZCR_EL2 and SMCR_EL2 trap while TZ and TSM are set.
@@ -53,6 +62,8 @@ void allow_pmu_and_debug() {
     auto mdcr = MDCR_EL2::Value{};
     if (pmu != 0 && pmu != 0xf) {
         mdcr = mdcr | MDCR_EL2::hpmn(PMCR_EL0::counters(read<PMCR_EL0>()));
+    } else {
+        mdcr = mdcr | MDCR_EL2::TPM | MDCR_EL2::TPMCR;
     }
     if (ID_AA64DFR0_EL1::spe(features) != 0) {
         mdcr = mdcr | MDCR_EL2::E2PB_el1;

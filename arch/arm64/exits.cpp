@@ -47,7 +47,7 @@ void skip_instruction() {
     const GuestCall call{.function = function,
                          .mask = argument_mask(function),
                          .arguments = {frame.x[1], frame.x[2], frame.x[3], frame.x[4], frame.x[5]}};
-    const CallResult result = guest_call(*this_cpu().vcpu->vm, call);
+    const CallResult result = guest_call(*this_cpu().vcpu->vm, call, frame);
     frame.x[0] = static_cast<u64>(result.status);
     if (result.has_values) {
         std::ranges::copy(result.values, &frame.x[1]);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/arm64/affinity.hpp"
+#include "arch/arm64/calls/smccc_registers.hpp"
 #include "hyp/address.hpp"
 #include "hyp/types.hpp"
 
@@ -26,6 +27,9 @@ enum class PsciStatus : i64 {
 
 /// One SMC with up to three arguments; x4 to x17 may be clobbered (SMCCC 1.0).
 i64 call(u32 function, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0);
+
+/// One SMC with all registers that a call may have, and its answer in them (SMCCC 1.2).
+void call(SmcccRegisters& registers);
 
 /// PSCI_VERSION: major in bits 31:16, minor in 15:0; negative if there is no PSCI.
 i64 psci_version();

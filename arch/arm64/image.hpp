@@ -10,6 +10,7 @@ namespace baton::arm64::image {
 extern "C" {
 extern char __image_start[], __text_end[], __rodata_end[], __data_end[], __image_end[];
 extern char __pristine[], __pristine_end[];
+extern char __survey_text[], __survey_text_end[];
 extern char __boot_stack_guard[], __boot_stack_bottom[], __boot_stack_top[];
 }
 
@@ -21,6 +22,8 @@ inline PhysRange between(const char* begin, const char* end) {
 }
 inline PhysRange whole() { return between(__image_start, __image_end); }
 inline PhysRange text() { return between(__image_start, __text_end); }
+/// The code that looks at a core from end to end.
+inline PhysRange survey_text() { return between(__survey_text, __survey_text_end); }
 inline PhysRange rodata() { return between(__text_end, __rodata_end); }
 /// .data, its copy and .bss, up to the guard page under the boot CPU's stack.
 inline PhysRange data() { return between(__rodata_end, __boot_stack_guard); }

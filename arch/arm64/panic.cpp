@@ -7,6 +7,7 @@
 #include "arch/arm64/gic/sgi.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/image.hpp"
+#include "arch/arm64/missing_registers.hpp"
 #include "arch/arm64/percpu.hpp"
 #include "arch/arm64/registers.hpp"
 #include "arch/arm64/time.hpp"
@@ -17,17 +18,6 @@
 
 namespace baton::arm64 {
 namespace {
-
-/// vectors.S: the registers of Baton at the moment of an exception from EL2.
-struct alignas(16) PanicFrame {
-    u64 x[31];
-    u64 sp;
-    u64 kind;
-    u64 unused;
-};
-static_assert(sizeof(PanicFrame) == PANIC_FRAME_SIZE);
-static_assert(offsetof(PanicFrame, sp) == PANIC_FRAME_SP);
-static_assert(offsetof(PanicFrame, kind) == PANIC_FRAME_KIND);
 
 struct State {
     std::atomic<bool> begun{false};
@@ -165,7 +155,11 @@ void panic(std::string_view why) {
     end_machine();
 }
 
-extern "C" [[noreturn]] void handle_hypervisor_exception(const PanicFrame* frame) {
+/// Returns if Baton can go on behind the instruction.
+extern "C" void handle_hypervisor_exception(PanicFrame* frame) {
+    if (stand_in_for_register(*frame)) {
+        return;
+    }
     claim_or_stop();
     const auto esr = read<ESR_EL2>();
     const u64 elr = read_raw<ELR_EL2>();

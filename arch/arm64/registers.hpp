@@ -18,6 +18,7 @@ struct HCR_EL2 : SystemRegister<HCR_EL2, 3, 4, 1, 1, 0> {
     static constexpr Value TIDCP = bit(20);
     static constexpr Value RW = bit(31);
     static constexpr Value E2H = bit(34);
+    static constexpr Value TLOR = bit(35);
     static constexpr Value APK = bit(40);
     static constexpr Value API = bit(41);
     static constexpr Value EnSCXT = bit(53);
@@ -79,6 +80,7 @@ struct CPTR_EL2 : SystemRegister<CPTR_EL2, 3, 4, 1, 1, 2> {
     static constexpr Value TZ = bit(8);
     static constexpr Value TFP = bit(10);
     static constexpr Value TSM = bit(12);
+    static constexpr Value TAM = bit(30);
 };
 struct ZCR_EL2 : SystemRegister<ZCR_EL2, 3, 4, 1, 2, 0> {
     static constexpr u64 longest = 0xf;
@@ -90,6 +92,8 @@ struct SMCR_EL2 : SystemRegister<SMCR_EL2, 3, 4, 1, 2, 6> {
 
 struct MDCR_EL2 : SystemRegister<MDCR_EL2, 3, 4, 1, 1, 1> {
     static constexpr Value hpmn(u64 counters) { return at(0, counters); }
+    static constexpr Value TPMCR = bit(5);
+    static constexpr Value TPM = bit(6);
     static constexpr Value E2PB_el1 = at(12, 0b11);
     static constexpr Value E2TB_el1 = at(24, 0b11);
 };

@@ -2,6 +2,7 @@
 #include "arch/arm64/steps.hpp"
 
 #include "arch/arm64/barrier.hpp"
+#include "arch/arm64/calls/firmware_call.hpp"
 #include "arch/arm64/console/consoles.hpp"
 #include "arch/arm64/device_memory.hpp"
 #include "arch/arm64/el1_state.hpp"
@@ -82,6 +83,13 @@ void stop_dma(Vm& vm) {
     }
 }
 
+/// The firmware writes to memory as a device does.
+void unmap_firmware_buffers(Vm& vm) {
+    if (!unmap_buffers(vm)) {
+        log::line("warning: the firmware keeps its message buffers: it may still write to them");
+    }
+}
+
 void end_console(Vm& vm) { reset_console(vm.id()); }
 void switch_memory(Vm& vm) { vm.switch_images(); }
 void shut_others(Vm& vm) { vm.shut_others(); }
@@ -126,7 +134,8 @@ constexpr Parts irqs{"irqs",
                      Part{"sgis", clear_sgis},
                      Part{"spis", reset_spis},
                      Part{"routes", route_spis}};
-constexpr Parts dma{"dma", Part{"devices", stop_dma}, Part{"console", end_console}};
+constexpr Parts dma{"dma", Part{"devices", stop_dma}, Part{"firmware", unmap_firmware_buffers},
+                    Part{"console", end_console}};
 constexpr Parts memory{"memory", Part{"images", switch_memory}};
 
 constexpr Parts pmu{"pmu",

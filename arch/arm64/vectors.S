@@ -2,8 +2,8 @@
 //
 // The EL2 vectors (Arm ARM D1.3.1). From a guest: the general registers go to the top of this
 // CPU's stack, which is empty whenever a guest runs; all other guest state stays in the machine.
-// From EL2 itself: Baton takes no exception by design, so each of them is a panic, on a stack of
-// its own in case the cause is the stack.
+// From EL2 itself: Baton takes no exception by design but of registers that a CPU lacks, so each
+// other one is a panic, on a stack of its own in case the cause is the stack.
 
 #include "arch/arm64/asm_offsets.hpp"
 #include "arch/arm64/mark_numbers.hpp"
@@ -25,6 +25,25 @@
     stp     x26, x27, [sp, #208]
     stp     x28, x29, [sp, #224]
     str     x30, [sp, #240]
+.endm
+
+.macro load_general_registers
+    ldp     x0, x1, [sp, #0]
+    ldp     x2, x3, [sp, #16]
+    ldp     x4, x5, [sp, #32]
+    ldp     x6, x7, [sp, #48]
+    ldp     x8, x9, [sp, #64]
+    ldp     x10, x11, [sp, #80]
+    ldp     x12, x13, [sp, #96]
+    ldp     x14, x15, [sp, #112]
+    ldp     x16, x17, [sp, #128]
+    ldp     x18, x19, [sp, #144]
+    ldp     x20, x21, [sp, #160]
+    ldp     x22, x23, [sp, #176]
+    ldp     x24, x25, [sp, #192]
+    ldp     x26, x27, [sp, #208]
+    ldp     x28, x29, [sp, #224]
+    ldr     x30, [sp, #240]
 .endm
 
 // A guest's exception: `handler` gets the frame, then the guest goes on.
@@ -75,22 +94,7 @@ exception_vectors:
 
     .globl return_to_guest
 return_to_guest:
-    ldp     x0, x1, [sp, #0]
-    ldp     x2, x3, [sp, #16]
-    ldp     x4, x5, [sp, #32]
-    ldp     x6, x7, [sp, #48]
-    ldp     x8, x9, [sp, #64]
-    ldp     x10, x11, [sp, #80]
-    ldp     x12, x13, [sp, #96]
-    ldp     x14, x15, [sp, #112]
-    ldp     x16, x17, [sp, #128]
-    ldp     x18, x19, [sp, #144]
-    ldp     x20, x21, [sp, #160]
-    ldp     x22, x23, [sp, #176]
-    ldp     x24, x25, [sp, #192]
-    ldp     x26, x27, [sp, #208]
-    ldp     x28, x29, [sp, #224]
-    ldr     x30, [sp, #240]
+    load_general_registers
     add     sp, sp, #GUEST_FRAME_SIZE
     eret
     // Cores may speculate straight on past an eret, with the guest's registers (CVE-2020-13844).
@@ -116,7 +120,16 @@ hypervisor_exception_common:
     str     x0, [sp, #PANIC_FRAME_KIND]
     mov     x0, sp
     bl      handle_hypervisor_exception
-    b       .
+    // It returns where an access is undone (missing_registers.hpp): behind that, on the stack there.
+    load_general_registers
+    msr     tpidr_el0, x0
+    ldr     x0, [sp, #PANIC_FRAME_SP]
+    mov     sp, x0
+    mrs     x0, tpidr_el0
+    msr     tpidr_el0, xzr          // clean, as its vCPU is
+    eret
+    dsb     nsh                     // as above
+    isb
 
 // enter_guest_frame(frame): x0 = the frame at the top of this CPU's stack, filled in.
     .globl enter_guest_frame

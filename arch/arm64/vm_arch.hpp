@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/calls/firmware_buffers.hpp"
 #include "arch/arm64/console/vpl011.hpp"
 #include "arch/arm64/mmu/stage2.hpp"
 #include "arch/arm64/trap_map.hpp"
@@ -32,6 +33,7 @@ struct VmArch {
     std::span<const PhysRange> devices; ///< what its roots map beside its memory
     std::span<const PciHost> pci_hosts;
     StaticVector<PhysRange, 64> virtio_mmio; ///< those of its frames that have a device
+    arm64::FirmwareBuffers firmware_buffers;
     arm64::TrapMap traps;                    ///< devices that Baton emulates
     arm64::Vgic vgic;
     std::optional<arm64::Vpl011> console;

@@ -28,6 +28,17 @@ constexpr auto model_s_own = std::nullopt;
 template <u32 op0, u32 op1, u32 crn, u32 crm, u32 op2>
 using Any = SystemRegister<struct AnyRegister, op0, op1, crn, crm, op2>;
 
+/// An emulator may take a register for a NOP, which leaves the destination alone: it reads as 0.
+template <u32 op0, u32 op1, u32 crn, u32 crm, u32 op2>
+u64 load() {
+    u64 value = 0;
+    asm volatile("mrs %0, S%c1_%c2_C%c3_C%c4_%c5"
+                 : "+r"(value)
+                 : "i"(op0), "i"(op1), "i"(crn), "i"(crm), "i"(op2)
+                 : "memory");
+    return value;
+}
+
 constexpr Register with(std::string_view name, std::optional<u32> number, u64 (*read)(),
                         void (*write)(u64), Content is) {
     return {name, number, read, write, is.flips, is.entry, is.defined, is.why_not, is.found};
@@ -35,8 +46,8 @@ constexpr Register with(std::string_view name, std::optional<u32> number, u64 (*
 template <u32 op0, u32 op1, u32 crn, u32 crm, u32 op2>
 constexpr Register row(std::string_view name, Content content,
                        std::optional<u32> number = std::nullopt) {
-    using Access = Any<op0, op1, crn, crm, op2>;
-    return with(name, number, &Access::load, &Access::store, content);
+    return with(name, number, &load<op0, op1, crn, crm, op2>, &Any<op0, op1, crn, crm, op2>::store,
+                content);
 }
 
 constexpr u64 bit(u32 n) { return u64{1} << n; }

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "irqs.sgis": "unit/vgic_handover, as above; parked CPUs are woken in most handovers, and then forget SGIs themselves",
     "gicr.1_of_n": "unit/vgic_handover, where each part is left out in turn; QEMU has no GICR_CTLR.DPG1NS",
     "vms": "model/handover and unit/lifecycle_shut; the other VMs have mostly stopped when the host VM has drained",
+    "dma.firmware": "unit/firmware_calls; QEMU has no firmware with FF-A",
     "dma.console": "unit/vpl011: a reset leaves nothing to find; no guest examines its UART",
     "el1.stacks": "tools/python, by the registers' names; QEMU has no control stacks",
 }

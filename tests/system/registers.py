@@ -16,7 +16,9 @@ from machine import Guest, Machine
 from testing import Test, expect
 
 CPUS = 4
-MODELS = ("cortex-a53", "cortex-a76", "neoverse-n1", "max")
+MODELS = ("cortex-a53", "cortex-a76", "neoverse-n1", "max", "cortex-a76,pmu=off")
+# QEMU keeps registers that its ID registers deny: Baton, which does not clean them then, closes them.
+DENIED = {"cortex-a76,pmu=off": "PM"}
 ENTRY = re.compile(r"^entry: CPU (\d+): (.+) = (0x[0-9a-f]+)\r?$", re.MULTILINE)
 FILLED = re.compile(r"^filled: (.+?)\r?$", re.MULTILINE)
 PASSED = re.compile(r"^guest: \d+ passed, 0 failed", re.MULTILINE)
@@ -39,6 +41,7 @@ FILLED_ON = {
     "cortex-a53": ALWAYS_FILLED,
     "cortex-a76": ALWAYS_FILLED | {"DISR_EL1", "SSBS"},
     "neoverse-n1": ALWAYS_FILLED | {"DISR_EL1", "SSBS"},
+    "cortex-a76,pmu=off": {name for name in ALWAYS_FILLED if not name.startswith("PM")},
     "max": ALWAYS_FILLED | {"DISR_EL1", "SSBS", "DIT", "APIAKeyLo_EL1", "APGAKeyHi_EL1", "SCXTNUM_EL1", "SCXTNUM_EL0",
                             "ZCR_EL1", "SMCR_EL1", "SVCR", "TPIDR2_EL0", "Z0-Z31 P0-P15 FFR"},
 }
@@ -64,9 +67,12 @@ def as_cold(cpu: str, log: Path) -> None:
     swapped = console([guest(folder, "swap", "swaps=4 aps=mixed dump")] * 2, cpu, baton, log)
     found = entries(swapped)
     expect(len(cold) > 150, f"the bare board shows {len(cold)} registers")
-    expect(found.keys() == cold.keys(), f"registers exist on one side only: {sorted(found.keys() ^ cold.keys())[:5]}")
+    denied = {key for key in cold if key[1].startswith(DENIED.get(cpu, "-"))}
+    expect(bool(denied) == (cpu in DENIED), "the bare board denies no register: nothing is shown of them")
+    expect(found.keys() == cold.keys() - denied,
+           f"registers exist on one side only: {sorted(found.keys() ^ (cold.keys() - denied))[:5]}")
     wrong = [f"CPU {number}: {name} is {found[number, name]}, after a cold boot {value}"
-             for (number, name), value in cold.items() if found[number, name] != value and name not in DIFFERENT]
+             for (number, name), value in cold.items() if (number, name) not in denied and found[number, name] != value and name not in DIFFERENT]
     expect(not wrong, f"{len(wrong)} registers differ: {'; '.join(wrong[:5])}")
     not_filled = FILLED_ON[cpu] - set(FILLED.findall(swapped))
     expect(not not_filled, f"the old kernel left nothing in {', '.join(sorted(not_filled))}: nothing is shown of them")

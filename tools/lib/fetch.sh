@@ -6,6 +6,8 @@
 
 cache=${BATON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/baton}
 debian=$cache/debian
+# The private apt's place: one for the user's own archives, one for a later release's.
+apt=$cache/apt
 # shellcheck disable=SC2154  # lib is set by setup.sh
 libfdt_sources=$lib/../../subprojects/libfdt/src
 arm64_libraries=$lib/../../subprojects/compression/src
@@ -13,8 +15,8 @@ arm64_libraries=$lib/../../subprojects/compression/src
 private_apt() { # command arguments…
     local command=$1
     shift
-    "$command" -q -o Dir::Etc::sourcelist="$cache/apt/debian.sources" -o Dir::Etc::sourceparts=/dev/null \
-        -o Dir::State="$cache/apt/state" -o Dir::State::status="$cache/apt/state/status" -o Dir::Cache="$cache/apt/cache" \
+    "$command" -q -o Dir::Etc::sourcelist="$apt/debian.sources" -o Dir::Etc::sourceparts=/dev/null \
+        -o Dir::State="$apt/state" -o Dir::State::status="$apt/state/status" -o Dir::Cache="$apt/cache" \
         -o APT::Architecture=arm64 -o APT::Architectures=arm64,amd64 -o APT::Sandbox::User="$(id -un)" \
         -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
@@ -22,7 +24,19 @@ private_apt() { # command arguments…
 private_apt_ready=
 prepare_private_apt() {
     [ -z "$private_apt_ready" ] || return 0
-    local release uri archives
+    local archives
+    mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
+    archives=$(configured_archives)
+    "${1:-own_sources}" "$archives" >"$apt/debian.sources"
+    : >"$apt/state/status"
+    say "reading Debian's package lists (a private copy in $apt)"
+    private_apt apt-get update >&2 ||
+        die "Debian's package lists could not be read: see apt's message above, mend the network, try again."
+    private_apt_ready=yes
+}
+
+configured_archives() { # those of the user's apt
+    local archives
     archives=$(debian_archives)
     if [ -z "$archives" ]; then
         say "apt has no package lists yet: updating them"
@@ -30,15 +44,14 @@ prepare_private_apt() {
         archives=$(debian_archives)
     fi
     [ -n "$archives" ] || die "apt has no Debian archive configured. Add Debian 12's archive to /etc/apt and try again."
-    mkdir -p "$cache/apt/state/lists/partial" "$cache/apt/cache/archives/partial"
-    : >"$cache/apt/state/status"
+    printf '%s\n' "$archives"
+}
+
+own_sources() { # archives
+    local release uri
     while IFS='|' read -r release uri; do
         apt_source "$release" "$uri"
-    done <<<"$archives" >"$cache/apt/debian.sources"
-    say "reading Debian's package lists (a private copy in $cache/apt)"
-    private_apt apt-get update >&2 ||
-        die "Debian's package lists could not be read: see apt's message above, mend the network, try again."
-    private_apt_ready=yes
+    done <<<"$1"
 }
 
 newest_package() { # prefix suffix: the package with the highest version in its name

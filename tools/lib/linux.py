@@ -95,7 +95,7 @@ def check_cpus(shell: Shell, cpus: int) -> None:
 
 
 def check_files(shell: Shell) -> None:
-    shell.run("grep -q '^/dev/vda /mnt ext4' /proc/mounts")
+    shell.run("grep -q '^/dev/[a-z0-9]* /mnt ext4' /proc/mounts")
     shell.run("echo 3 >/proc/sys/vm/drop_caches; cd /mnt && sha256sum -c SHA256SUMS", timeout=120)
 
 

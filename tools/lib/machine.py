@@ -42,11 +42,12 @@ class Machine:
     console: str | None = None
     nodes: str = ""
     extra: list[str] = field(default_factory=list)
+    emulator: str = QEMU
 
     def command(self) -> list[str]:
         """All but the console, which is its user's business, and the device tree, where it is not QEMU's own."""
         self.check()
-        argv = [QEMU, "-M", self.board(), "-cpu", self.cpu, "-smp", str(self.cpus), "-m", f"{self.ram() // MIB}M"]
+        argv = [self.emulator, "-M", self.board(), "-cpu", self.cpu, "-smp", str(self.cpus), "-m", f"{self.ram() // MIB}M"]
         argv += ["-accel", f"tcg,thread={'single' if self.threads_are_single() else 'multi'}"]
         argv += ["-nodefaults", "-display", "none"]
         argv += ["-no-reboot"] if self.reset_ends else []

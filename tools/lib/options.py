@@ -11,7 +11,8 @@ from initrd import initrd
 from machine import Guest
 
 LINUX_APPEND = "console=ttyAMA0"
-KERNEL_HELP = "any file in arm64 Image format (gzip'd too), or debian-6.1, debian-6.12: Debian's kernel with our initrd"
+KERNEL_HELP = ("any file in arm64 Image format (gzip'd too), or Debian's kernel with our initrd: debian-6.1, debian-6.12 for "
+               "clouds, debian-6.1-arm64, debian-6.12-arm64, debian-newest-arm64 for all machines")
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,7 @@ def guest(kernel: str, ramdisk: str | None, append: str | None) -> Guest:
     if ramdisk:
         read_head(Path(ramdisk), "initrd")
     series = kernel.removeprefix("debian-")
-    if series in debian.SERIES and not Path(kernel).exists():
+    if series in (*debian.SERIES, *debian.ALL_MACHINES) and not Path(kernel).exists():
         ours = debian.kernel(series)
         return Guest(ours.image, Path(ramdisk) if ramdisk else initrd(ours), LINUX_APPEND if append is None else append)
     image = arm64_image(Path(kernel))

@@ -11,6 +11,7 @@ baton_packages=(
     zlib1g-dev libzstd-dev                                 # batonctl's unit tests
     gcc-12-aarch64-linux-gnu make sparse                   # the Linux module, with the compiler of Debian's kernels
     meson ninja-build
+    mtools                                                 # EFI system partitions
     spin                                                   # the model of the handover protocol
 )
 qemu_package=qemu-system-arm

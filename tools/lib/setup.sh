@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Makes this machine (Debian 12, amd64, root or sudo) ready to build, run and test Baton: installs the Debian packages
 # that are missing, and fetches arm64 kernels, busybox, kexec, libraries and libfdt into a cache. What is there already
-# is left alone, so that a second run takes a fraction of a second.
+# is left alone, so that a second run takes a fraction of a second. With names: fetches only those of fetch_later.sh.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -10,8 +10,9 @@ lib=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 . "$lib/say.sh"
 . "$lib/packages.sh"
 . "$lib/fetch.sh"
+. "$lib/fetch_later.sh"
 
-main() {
+main() { # names…
     mkdir -p "$cache"
     exec 9>"$cache/setup.lock"
     if ! flock -w 3 9; then
@@ -20,6 +21,10 @@ main() {
     fi
     # What an interrupted set-up left behind; nobody else is at work now.
     rm -rf -- "$debian"/*.part-* "$libfdt_sources".part-* "$arm64_libraries".part-*
+    if [ $# != 0 ]; then
+        fetch_later "$@"
+        return
+    fi
     install_packages
     fetch_libfdt
     fetch_busybox
@@ -29,4 +34,4 @@ main() {
     fetch_headers
 }
 
-main
+main "$@"

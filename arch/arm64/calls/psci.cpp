@@ -2,6 +2,7 @@
 //
 // PSCI 1.1 as the guest sees it (Arm DEN0022). What CPUs are on is decided by the lifecycle engine,
 // never by the firmware: its CPUs are all on, for Baton.
+#include "arch/arm64/calls/firmware_call.hpp"
 #include "arch/arm64/calls/smccc.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "guest-api/baton.h"
@@ -146,7 +147,7 @@ CallStatus system_reset2(Vm& vm, const GuestCall& call) {
 
 } // namespace
 
-CallStatus psci_call(Vm& vm, const GuestCall& call) {
+CallStatus standard_call(Vm& vm, const GuestCall& call, GuestFrame& frame) {
     switch (call.function) {
     case PSCI_VERSION:
         return version_1_1;
@@ -176,7 +177,7 @@ CallStatus psci_call(Vm& vm, const GuestCall& call) {
     case SYSTEM_RESET2_64:
         return system_reset2(vm, call);
     default:
-        return not_supported;
+        return firmware_call(vm, frame);
     }
 }
 

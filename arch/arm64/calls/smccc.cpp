@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/calls/smccc.hpp"
 
+#include "arch/arm64/calls/firmware_call.hpp"
+#include "arch/arm64/calls/firmware_table.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "hyp/vm/hypercall.hpp"
 #include "hyp/vm/vm.hpp"
@@ -51,23 +53,20 @@ CallStatus arch_call(const GuestCall& call) {
     return not_supported;
 }
 
-/// DEN0028 6: service ranges, bits 29 to 24 of a function. Others have none.
-enum class Owner : u32 { arch = 0, standard = 4, hypervisor = 6 };
-Owner owner_of(u32 function) { return Owner{function >> 24 & 0x3f}; }
-
 } // namespace
 
-CallResult guest_call(Vm& vm, const GuestCall& call) {
+CallResult guest_call(Vm& vm, const GuestCall& call, GuestFrame& frame) {
     vm.note_call();
     switch (owner_of(call.function)) {
-    case Owner::arch:
+    case CallOwner::arch:
         return {arch_call(call)};
-    case Owner::standard:
-        return {psci_call(vm, call)};
-    case Owner::hypervisor:
+    case CallOwner::standard:
+        return {standard_call(vm, call, frame)};
+    case CallOwner::hypervisor:
         return hypercall(vm, call);
+    default:
+        return {firmware_call(vm, frame)};
     }
-    return {not_supported};
 }
 
 } // namespace baton::arm64
