@@ -8,6 +8,7 @@
 //   off=N         and until VM N is off, which it then stays: the host VM may ask
 //   still         its CPUs do nothing but spin with everything masked, between MARK_WATCH and
 //                 MARK_UNWATCH: nothing of that needs a hypervisor
+//   ticks=US      but it lets its timer interrupt it, so long after it has seen the last interrupt
 //   calls=N       but for so many calls of each CPU's, there: to see that they are counted
 
 #include "arch/arm64/marks.hpp"
@@ -36,6 +37,11 @@ constinit std::array<Life, max_cpus> lives{};
 std::atomic<u32> wrong_words;
 
 Life& life_of(const Cpu& cpu) { return lives[cpu.index]; }
+
+void count_timer(u32) {
+    PhysicalTimer::disarm();
+    life_of(this_cpu()).timers++;
+}
 
 /// With interrupts masked.
 void spin_until(u64 end) {
@@ -74,10 +80,7 @@ void live_a_round() {
 
 void live(u64 end) {
     gic::set_handler(ring_sgi, [](u32) { life_of(this_cpu()).rings++; });
-    gic::set_handler(PhysicalTimer::intid(), [](u32) {
-        PhysicalTimer::disarm();
-        life_of(this_cpu()).timers++;
-    });
+    gic::set_handler(PhysicalTimer::intid(), count_timer);
     std::atomic<u32> ready = 0;
     const auto body = [&] {
         listen_for_foreign_interrupts();
@@ -98,14 +101,36 @@ void live(u64 end) {
     (void)wait_for_jobs("every CPU lives to the end");
 }
 
+/// One interrupt at most between two looks at the counter.
+void spin_with_ticks(u64 end) {
+    const u64 every_us = option_number("ticks", timer_us);
+    Life& life = life_of(this_cpu());
+    u64 seen = ~u64{0};
+    gic::enable(PhysicalTimer::intid());
+    asm volatile("msr daifclr, #0x2");
+    while (now() < end) {
+        if (const u64 came = life.timers; came != seen) {
+            seen = came;
+            PhysicalTimer::arm_in_us(every_us);
+        }
+    }
+    asm volatile("msr daifset, #0x2");
+    PhysicalTimer::disarm();
+}
+
 void stand_still(u64 end) {
+    gic::set_handler(PhysicalTimer::intid(), count_timer);
     const auto body = [&] {
         asm volatile("msr daifset, #0xf");
         arm64::mark<MARK_WATCH>();
         for (u64 i = 0; i < option_number("calls", 0); i++) {
             (void)psci::call(psci::Function::version);
         }
-        spin_until(end);
+        if (option("ticks")) {
+            spin_with_ticks(end);
+        } else {
+            spin_until(end);
+        }
         arm64::mark<MARK_UNWATCH>();
         asm volatile("msr daifclr, #0x7");
     };
