@@ -13,16 +13,23 @@ from console import Console
 from errors import Status
 from judge import END_LINE, FAILED_CHECK
 from machine import Guest, Machine
+from paths import ROOT
 from report import HANDOVER, LOST, SLOWEST
 from testing import expect
 from vm import Outcome
 
-# All of arch/arm64/steps.cpp.
-STEPS = {
-    "drain": ["timers", "dsu", "trace", "mmu", "vgic"],
-    "gather": ["vms", "irqs", "dma", "memory"],
-    "take down": ["pmu", "debug", "el1", "gicr", "root"],
-}
+ROW = re.compile(r'^ +Step\{"(\w+)", Stage::(\w+),', re.MULTILINE)
+
+
+def steps_by_phase() -> dict[str, list[str]]:
+    """Of the table in arch/arm64/steps.cpp."""
+    steps: dict[str, list[str]] = {}
+    for step, stage in ROW.findall((ROOT / "arch" / "arm64" / "steps.cpp").read_text()):
+        steps.setdefault(stage.replace("_", " "), []).append(step)
+    return steps
+
+
+STEPS = steps_by_phase()
 PHASES = {step: phase for phase, steps in STEPS.items() for step in steps}
 GUEST = "tests/guests/aftermath.img"
 # Milliseconds. `late` is a quarter of it, `overdue` twice as much; the emulator itself may need a good part.
