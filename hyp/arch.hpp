@@ -77,7 +77,8 @@ bool is_up(const Vcpu& vcpu);
 /// any AP is lost, before the first gather step.
 void fence_lost(Vcpu& boot, std::span<const VcpuId> lost);
 
-/// An AP waited far beyond any deadline for its boot CPU. Neither kernel of the VM can run.
+/// An AP waited far beyond any deadline for its boot CPU. Neither kernel of the VM can run: the
+/// host VM's end is the machine's, another VM's is nobody else's.
 [[noreturn]] void lost_boot_cpu(const Vcpu& boot);
 
 // --- memory

@@ -117,7 +117,15 @@ void fence_lost(Vcpu& boot, std::span<const VcpuId> lost) {
 
 void lost_boot_cpu(const Vcpu& boot) {
     std::array<char, 80> why;
-    panic(format(why, "CPU {} began a handover and did not finish it", boot.cpu));
+    const auto sentence = format(why, "CPU {} began a handover and did not finish it", boot.cpu);
+    if (boot.vm->is_host()) {
+        panic(sentence);
+    }
+    if (!boot.vm->arch().is_abandoned.exchange(true, std::memory_order_relaxed)) {
+        log::line("{}: VM {} is lost", sentence, boot.vm->setup().name);
+        log::flush(); // The UART is Baton's where there is another VM than the host VM.
+    }
+    park();
 }
 
 // Below the guest's frame, which is filled in from there.

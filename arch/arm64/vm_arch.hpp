@@ -11,6 +11,7 @@
 #include "hyp/static_vector.hpp"
 
 #include <array>
+#include <atomic>
 #include <optional>
 #include <span>
 
@@ -49,6 +50,7 @@ struct VmArch {
     StaticVector<SharedMemoryNode, 16> shared; ///< the same, as its guest's DTB tells of them
     /// Where LPIs could not be turned off: a configuration and a pending table for each CPU.
     StaticVector<PhysRange, 2 * max_cpus> stuck_tables;
+    std::atomic<bool> is_abandoned{false}; ///< by a boot CPU; told already
 };
 
 } // namespace baton

@@ -118,7 +118,8 @@ class Lifecycle {
     // --- orders ----------------------------------------------------------------------------------
 
     /// Called by a CPU of another VM. The order is carried out once, whatever goes on in the VM,
-    /// unless all its CPUs are lost; it is not waited for.
+    /// unless all its CPUs are lost; it is not waited for. One that waits because the CPU died that
+    /// has just stopped the VM is carried out when the next is given.
     /// @return false: another order waits
     bool give(Order order);
 
@@ -201,6 +202,7 @@ class Lifecycle {
     VcpuId boot_cpu() const { return VcpuId{phases_.boot_cpu.load(std::memory_order_relaxed)}; }
     const Vcpu& boot_vcpu() const { return vcpus_[index(boot_cpu())]; }
 
+    void kick_all();
     CpuOn claim(Vcpu& cpu, u64 epoch);
     void lose_straggler(Vcpu& cpu, u64 epoch);
     void add(Report& report, const Vcpu& cpu) const;

@@ -9,13 +9,17 @@
 namespace baton {
 
 bool Lifecycle::give(Order order) {
-    if (!orders_.give(order)) {
-        return false;
-    }
+    const bool given = orders_.give(order);
+    // All are told also of one that waits: one that came while the VM stopped had the boot CPU of
+    // that to see it, which may have died since.
+    kick_all();
+    return given;
+}
+
+void Lifecycle::kick_all() {
     for (const Vcpu& vcpu : vcpus_) {
         arch::kick(vcpu);
     }
-    return true;
 }
 
 Next Lifecycle::obey() {
@@ -80,7 +84,9 @@ bool Lifecycle::shut(Ticks deadline) {
         if (gate_.shut()) {
             return true;
         }
-        (void)give(Order::stop); // again: another order may have waited
+        if (orders_.give(Order::stop)) { // again: another order may have waited
+            kick_all();
+        }
         return false;
     };
     return wait_until(is_shut, deadline, poll_);

@@ -2,8 +2,10 @@
 //
 // Whom a handover with a fault in it (baton.fault=KIND:CPU@STEP) has left: each generation starts
 // all CPUs that it is given and prints what became of that, for tests/system/faults.py to judge.
-// CPU 0 calls SYSTEM_RESET while all others write to memory. Options:
+// CPU 0 calls SYSTEM_RESET while all others write to memory. Where another CPU came first, as in a
+// VM that any of its CPUs may start, CPU 0 only calls. Options:
 //   swaps=N       the last generation; the first is 0
+//   begin=MS      the first waits so long
 //   linger=MS     how long to watch memory when there are fewer CPUs than before
 //   state=ADDRESS
 
@@ -61,6 +63,14 @@ void examine_missing(Cpu& cpu) {
           static_cast<std::int64_t>(status), static_cast<std::int64_t>(affinity));
 }
 
+[[noreturn]] void reset_from_cpu_0() {
+    const auto reset = [] { (void)psci::system_reset(); };
+    post(cpus()[0], Job::of(reset));
+    for (;;) {
+        doze();
+    }
+}
+
 [[noreturn]] void reset_with_writers() {
     const auto write = [] { write_for_ever(); };
     static constinit std::array<u64, max_cpus> before{};
@@ -87,6 +97,9 @@ void guest_main() {
     print("guest: generation {} on CPU {}: {} of {} CPUs\n", generation.number, this_cpu().index,
           enabled_cpus(), cpus().size());
     u64& cpus_before = generation.words[0];
+    if (generation.number == 0) {
+        pause_for(option_number("begin", 0));
+    }
     const bool fewer = generation.number > 0 && enabled_cpus() < cpus_before;
     examine_memory(fewer ? option_number("linger", 100) : 50);
     cpus_before = enabled_cpus();
@@ -100,6 +113,9 @@ void guest_main() {
     require("all CPUs run", run_on_all("they run", [] {}));
     if (generation.number < last) {
         generation.seal();
+        if (this_cpu().index != 0) {
+            reset_from_cpu_0();
+        }
         reset_with_writers();
     }
     generation.magic = 0;

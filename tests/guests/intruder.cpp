@@ -80,6 +80,8 @@ u32 reach_for_ram() {
 
 /// The frames of devices that are not in the DTB, found once.
 StaticVector<u64, 1024> foreign_frames;
+/// The ITS's, and in the last one GITS_TRANSLATER: who writes there makes an LPI.
+constexpr u64 its_frames[] = {0x0808'0000, 0x0809'0000, 0x0809'0040};
 
 void find_foreign_frames() {
     const auto root = Node::at_path("/");
@@ -94,6 +96,10 @@ void find_foreign_frames() {
     }
     for (u64 page = 1; page < 4; page++) { // where virtio's are
         add(0x0a00'0000 + page * page_size);
+    }
+    for (const u64 at : its_frames) {
+        map(whole_pages({{at}, 1}), MemoryType::device);
+        add(at);
     }
     if (!Node::compatible_with("pci-host-ecam-generic")) {
         for (const u64 at : pci_frames) {
@@ -178,6 +184,7 @@ void reach_for_all() {
     reach_for_devices();
     reach_for_spis();
     reach_for_redistributors();
+    reach_for_lpis();
     send_foreign_sgis(option_number("cpus", 8));
     reach_for_cpus();
     reach_for_bells();
@@ -201,6 +208,8 @@ void guest_main() {
     check("there are devices that are not this VM's", !foreign_frames.empty() || option("host"));
     check("there are SPIs that are not this VM's", reach_for_spis() != 0);
     check("there are CPUs that are not this VM's", reach_for_redistributors() != 0);
+    check("LPIs are tried on all CPUs' frames, where the ITS is another VM's",
+          (reach_for_lpis() != 0) != option("host"));
     examine_own_spis();
     const u64 end = now() + ticks_of_us(seconds * 1'000'000);
     run_on_all("all CPUs try", [&] {

@@ -21,13 +21,29 @@ enum class Gicd32 : u64 { SETSPI_NSR = 0x40, CLRSPI_NSR = 0x48 };
 enum class Gicr32 : u64 {
     CTLR = 0x00,
     WAKER = 0x14,
+    SYNCR = 0xc0,
     ISENABLER0 = 0x1'0100,
     ISPENDR0 = 0x1'0200,
     ISACTIVER0 = 0x1'0300,
     IPRIORITYR = 0x1'0400,
     ICFGR1 = 0x1'0c04,
 };
-enum class Gicr64 : u64 { PROPBASER = 0x70, PENDBASER = 0x78 };
+/// Those that set, clear and invalidate LPIs are there where a GIC has LPIs without an ITS, or lets
+/// them be invalidated (IHI 0069, 12.11).
+enum class Gicr64 : u64 {
+    TYPER = 0x08,
+    SETLPIR = 0x40,
+    CLRLPIR = 0x48,
+    PROPBASER = 0x70,
+    PENDBASER = 0x78,
+    INVLPIR = 0xa0,
+    INVALLR = 0xb0,
+};
+enum class GicdTyper : u64 { TYPER = 0x04 };
+constexpr u32 GICD_TYPER_LPIS = 1 << 17;
+constexpr u64 GICR_TYPER_PLPIS = 1;
+constexpr u32 EnableLPIs = 1;
+constexpr u32 first_lpi = 8192;
 using Redistributor = arm64::Mmio<Gicr32, Gicr64>;
 constexpr u64 redistributor_size = 128 * KiB;
 
@@ -81,7 +97,7 @@ void reach_for_redistributor(PhysAddr frame) {
         }
         it.write(Gicr64::PROPBASER, platform().image.begin.value | 0xf);
         it.write(Gicr64::PENDBASER, platform().image.begin.value);
-        it.write(Gicr32::CTLR, 1);  // EnableLPIs
+        it.write(Gicr32::CTLR, EnableLPIs);
         it.write(Gicr32::WAKER, 2); // asleep
     });
     require("a frame of another VM's CPU takes accesses", !fault.taken, "{x}", frame.value);
@@ -93,6 +109,31 @@ void reach_for_redistributor(PhysAddr frame) {
     const u64 tables = it.read(Gicr64::PROPBASER) | it.read(Gicr64::PENDBASER);
     require("and all of it reads as 0", any == 0 && tables == 0, "{x}: {x} {x}", frame.value, any,
             tables);
+}
+
+void reach_for_lpis_of(PhysAddr frame) {
+    const Redistributor it{frame};
+    // Tables in this VM's own memory, and where no memory of it is.
+    for (const u64 table : {platform().image.begin.value, u64{GiB}}) {
+        const Fault fault = fault_of([&] {
+            it.write(Gicr64::PROPBASER, table | 0xf);
+            it.write(Gicr64::PENDBASER, table);
+            it.write(Gicr32::CTLR, EnableLPIs);
+            for (const u64 lpi : {first_lpi, first_lpi + 1}) {
+                it.write(Gicr64::SETLPIR, lpi);
+                it.write(Gicr64::INVLPIR, lpi);
+                it.write(Gicr64::CLRLPIR, lpi);
+            }
+            it.write(Gicr64::INVALLR, 0);
+        });
+        require("a frame without LPIs takes accesses", !fault.taken, "{x}", frame.value);
+        const u64 tables = it.read(Gicr64::PROPBASER) | it.read(Gicr64::PENDBASER);
+        const u32 state = (it.read(Gicr32::CTLR) & EnableLPIs) | it.read(Gicr32::SYNCR);
+        require("LPIs cannot be turned on without an ITS", tables == 0 && state == 0,
+                "{x}: {x} {x}", frame.value, tables, state);
+    }
+    require("a Redistributor has no LPIs without an ITS",
+            (it.read(Gicr64::TYPER) & GICR_TYPER_PLPIS) == 0, "{x}", frame.value);
 }
 
 } // namespace
@@ -134,6 +175,20 @@ u32 reach_for_redistributors() {
         }
     }
     return foreign;
+}
+
+u32 reach_for_lpis() {
+    if (Node::compatible_with("arm,gic-v3-its")) {
+        return 0;
+    }
+    const arm64::Mmio<GicdTyper> distributor{frames(0).begin};
+    require("the Distributor has no LPIs without an ITS",
+            (distributor.read(GicdTyper::TYPER) & GICD_TYPER_LPIS) == 0);
+    const u64 count = option_number("cpus", 8);
+    for (u64 i = 0; i < count; i++) {
+        reach_for_lpis_of(frames(1).begin + i * redistributor_size);
+    }
+    return static_cast<u32>(count);
 }
 
 void send_foreign_sgis(u64 affinities) {

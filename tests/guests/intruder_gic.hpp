@@ -17,6 +17,10 @@ void examine_own_spis();
 /// The frames of other VMs' CPUs. Returns how many there are.
 u32 reach_for_redistributors();
 
+/// In a VM without an ITS: the registers of LPIs in the frames of all CPUs, its own included.
+/// Returns how many; 0 if it has an ITS.
+u32 reach_for_lpis();
+
 /// To each CPU of the machine, to lists of them, to all others, of every kind.
 /// @param affinities those to try are below it
 void send_foreign_sgis(u64 affinities);

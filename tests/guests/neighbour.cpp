@@ -5,9 +5,11 @@
 // which each CPU, which only spun, did not see its counter. Options:
 //   seconds=N     for so long, by the counter
 //   pattern=MIB   so much memory is looked at
+//   beats=MS      tells so often, and not before each CPU has lived on, what is lost so far
 //   off=N         and until VM N is off, which it then stays: the host VM may ask
 //   still         its CPUs do nothing but spin with everything masked, between MARK_WATCH and
 //                 MARK_UNWATCH: nothing of that needs a hypervisor
+//   ticks=US      but it lets its timer interrupt it, so long after it has seen the last interrupt
 //   calls=N       but for so many calls of each CPU's, there: to see that they are counted
 
 #include "arch/arm64/marks.hpp"
@@ -29,13 +31,18 @@ constexpr u32 pages_a_round = 64;
 /// Of one CPU.
 struct alignas(64) Life {
     std::atomic<u64> timers = 0, rings = 0; ///< that came
-    u64 rounds = 0, lost_timers = 0, lost_rings = 0;
+    std::atomic<u64> rounds = 0, lost_timers = 0, lost_rings = 0;
     u64 gap = 0; ///< ticks
 };
 constinit std::array<Life, max_cpus> lives{};
 std::atomic<u32> wrong_words;
 
 Life& life_of(const Cpu& cpu) { return lives[cpu.index]; }
+
+void count_timer(u32) {
+    PhysicalTimer::disarm();
+    life_of(this_cpu()).timers++;
+}
 
 /// With interrupts masked.
 void spin_until(u64 end) {
@@ -55,6 +62,39 @@ bool comes(const std::atomic<u64>& came, const Body& body) {
     return wait_until(patience(), [&] { return came != before; });
 }
 
+struct Losses {
+    u64 rounds = 0, timers = 0, rings = 0;
+};
+Losses all_losses() {
+    Losses all;
+    for (const Cpu& cpu : cpus()) {
+        const Life& life = life_of(cpu);
+        all.rounds += life.rounds;
+        all.timers += life.lost_timers;
+        all.rings += life.lost_rings;
+    }
+    return all;
+}
+
+void tell_beat() {
+    static constinit std::array<u64, max_cpus> rounds_then{};
+    static u64 number, next_at;
+    const u64 every_ms = option_number("beats", 0);
+    const auto lives_on = [](const Cpu& cpu) {
+        return life_of(cpu).rounds != rounds_then[cpu.index];
+    };
+    if (every_ms == 0 || now() < next_at || !std::ranges::all_of(cpus(), lives_on)) {
+        return;
+    }
+    for (const Cpu& cpu : cpus()) {
+        rounds_then[cpu.index] = life_of(cpu).rounds;
+    }
+    const Losses lost = all_losses();
+    print("guest: beat {}: {} CPUs, {} timers, {} SGIs, {} words lost\n", number++, cpus().size(),
+          lost.timers, lost.rings, wrong_words.load());
+    next_at = now() + ticks_of_us(1000 * every_ms);
+}
+
 void live_a_round() {
     Cpu& self = this_cpu();
     Life& life = life_of(self);
@@ -68,16 +108,14 @@ void live_a_round() {
     }
     if (self.index == 0) {
         wrong_words += look_at_pattern(pages_a_round);
+        tell_beat();
     }
     life.rounds++;
 }
 
 void live(u64 end) {
     gic::set_handler(ring_sgi, [](u32) { life_of(this_cpu()).rings++; });
-    gic::set_handler(PhysicalTimer::intid(), [](u32) {
-        PhysicalTimer::disarm();
-        life_of(this_cpu()).timers++;
-    });
+    gic::set_handler(PhysicalTimer::intid(), count_timer);
     std::atomic<u32> ready = 0;
     const auto body = [&] {
         listen_for_foreign_interrupts();
@@ -98,14 +136,36 @@ void live(u64 end) {
     (void)wait_for_jobs("every CPU lives to the end");
 }
 
+/// One interrupt at most between two looks at the counter.
+void spin_with_ticks(u64 end) {
+    const u64 every_us = option_number("ticks", timer_us);
+    Life& life = life_of(this_cpu());
+    u64 seen = ~u64{0};
+    gic::enable(PhysicalTimer::intid());
+    asm volatile("msr daifclr, #0x2");
+    while (now() < end) {
+        if (const u64 came = life.timers; came != seen) {
+            seen = came;
+            PhysicalTimer::arm_in_us(every_us);
+        }
+    }
+    asm volatile("msr daifset, #0x2");
+    PhysicalTimer::disarm();
+}
+
 void stand_still(u64 end) {
+    gic::set_handler(PhysicalTimer::intid(), count_timer);
     const auto body = [&] {
         asm volatile("msr daifset, #0xf");
         arm64::mark<MARK_WATCH>();
         for (u64 i = 0; i < option_number("calls", 0); i++) {
             (void)psci::call(psci::Function::version);
         }
-        spin_until(end);
+        if (option("ticks")) {
+            spin_with_ticks(end);
+        } else {
+            spin_until(end);
+        }
         arm64::mark<MARK_UNWATCH>();
         asm volatile("msr daifclr, #0x7");
     };
@@ -124,18 +184,12 @@ void report_gaps() {
 }
 
 void report_lives() {
-    u64 rounds = 0, lost_timers = 0, lost_rings = 0;
-    bool all = true;
-    for (const Cpu& cpu : cpus()) {
-        const Life& life = life_of(cpu);
-        rounds += life.rounds;
-        lost_timers += life.lost_timers;
-        lost_rings += life.lost_rings;
-        all &= life.rounds != 0;
-    }
-    check("every timer's interrupt comes", all && lost_timers == 0, "{} of {} are lost",
-          lost_timers, rounds);
-    check("every SGI comes", all && lost_rings == 0, "{} of {} are lost", lost_rings, rounds);
+    const bool all =
+        std::ranges::all_of(cpus(), [](auto& cpu) { return life_of(cpu).rounds != 0; });
+    const Losses lost = all_losses();
+    check("every timer's interrupt comes", all && lost.timers == 0, "{} of {} are lost",
+          lost.timers, lost.rounds);
+    check("every SGI comes", all && lost.rings == 0, "{} of {} are lost", lost.rings, lost.rounds);
 }
 
 void examine_other(u32 vm) {

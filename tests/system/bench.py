@@ -4,6 +4,7 @@
 from functools import partial
 from pathlib import Path
 
+import bench_path
 import bench_steady
 import critical_path
 import restarts
@@ -29,6 +30,17 @@ def check(cpus: list[int], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("".join(lines))
     wrong = critical_path.over_budget(costs)
+    if wrong:
+        raise TestFailure(" ".join(wrong))
+
+
+def vm_path(large: int, log: Path) -> None:
+    """Of VMs of few CPUs, on a machine that has hardly more and on a large one."""
+    paths = {vcpus: bench_path.vm_paths(vcpus, large, log.with_name(f"{log.stem}-{vcpus}.log")) for vcpus in bench_path.VM_CPUS}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("".join(f"{vcpus} CPUs of {cpus}: path {path.end} ({path.by_phase()})\n"
+                           for vcpus, of in paths.items() for cpus, path in of.items()))
+    wrong = [sentence for vcpus, of in paths.items() for sentence in critical_path.over_vm_budget(vcpus, of)]
     if wrong:
         raise TestFailure(" ".join(wrong))
 
@@ -68,9 +80,13 @@ def beside_linux(log: Path) -> None:
 
 
 PROVES = "a handover costs no more instructions than its budget, on the critical path and in all"
+PROVES_VM = "the critical path of a VM of 4 or 8 CPUs is the same on a machine of just one CPU more and on one of"
 TESTS = [
     Test("bench/critical-path", f"{PROVES}, on 4 and 80 CPUs", partial(check, [4, 80]), quick=True),
     Test("bench/critical-path-many", f"{PROVES}, on 8 and 512 CPUs", partial(check, [8, 512]), soak=True,
+         alone=True),
+    Test("bench/vm-path", f"{PROVES_VM} {bench_path.QUICK_LARGE_MACHINE}", partial(vm_path, bench_path.QUICK_LARGE_MACHINE)),
+    Test("bench/vm-path-many", f"{PROVES_VM} {bench_path.LARGE_MACHINE}", partial(vm_path, bench_path.LARGE_MACHINE), soak=True,
          alone=True),
     Test("bench/steady", "what a guest does all the time costs no more instructions than its budget and its goals", steady, quick=True),
     Test("bench/layout", "the code of a handover lies together, on 6 pages at most", layout, quick=True),

@@ -15,6 +15,7 @@ from guest_tests import DEFAULTS, guest, judge
 from machine import Machine
 from paths import ROOT
 from testing import Test, TestFailure, expect
+from vms import VmSpec
 
 STEPS = ROOT / "arch" / "arm64" / "steps.cpp"
 STEP = re.compile(r'constexpr Parts \w+\{"(\w+)",(.*?)\};', re.DOTALL)
@@ -26,6 +27,8 @@ OF_ITS = {"vgic.lpis", "irqs.its"}
 # Of a cluster's counters: a CPU that is lost with its share of them, and CPU_OFFs down to the last one.
 CLUSTERS = {"irqs.clusters": ("lost", ["swaps=1"] * 2, 4, "baton.rotate baton.deadline=2000 baton.fault=lost:2@timers"),
             "dsu": ("dsu", [""], 6, "")}
+# Of a UART that Baton emulates: where there is another VM.
+CONSOLE = "dma.console"
 OPTIONS = "swaps=4 aps=mixed"
 # CPUs that are not started keep what the last handover left in them.
 ROOT_OPTIONS = "swaps=4 aps=spin idle light"
@@ -41,7 +44,6 @@ ELSEWHERE = {
     "gicr.1_of_n": "unit/vgic_handover, where each part is left out in turn; QEMU has no GICR_CTLR.DPG1NS",
     "vms": "model/handover and unit/lifecycle_shut; the other VMs have mostly stopped when the host VM has drained",
     "dma.firmware": "unit/firmware_calls; QEMU has no firmware with FF-A",
-    "dma.console": "unit/vpl011: a reset leaves nothing to find; no guest examines its UART",
     "el1.stacks": "tools/python, by the registers' names; QEMU has no control stacks",
 }
 
@@ -91,6 +93,16 @@ def counted(baton: Path, log: Path, name: str) -> str | None:
     return complaint_of(machine, f"guest/{image}", log)
 
 
+def typed(baton: Path, log: Path) -> str | None:
+    """The same of the guest that fills its UART."""
+    folder = build.baton_image("debug", build.HYPERVISOR, "tests/guests/uart.img", "tests/guests/entered.img").parents[2]
+    folder = folder / "tests" / "guests"
+    other = VmSpec("a", "2-3", "64M", [guest(folder, "entered", "stay")], slot="16M")
+    machine = Machine([guest(folder, "uart", "swaps=4")] * 2, baton, "baton.rotate baton.deadline=5000 baton.slot=16M",
+                      reset_ends=True, vms=[other])
+    return complaint_of(machine, "guest/uart", log)
+
+
 def flooded(baton: Path, log: Path) -> str | None:
     """The same of the test that looks for DMA into RAM."""
     spec = util.spec_from_file_location("flood_of_mutants", Path(__file__).with_name("flood.py"))
@@ -105,6 +117,8 @@ def flooded(baton: Path, log: Path) -> str | None:
 
 
 def noticed(name: str, step: str, log: Path) -> str | None:
+    if name == CONSOLE:
+        return typed(mutant(name, log), log.with_suffix(f".{name}.log"))
     if step == "dma":
         return flooded(mutant(name, log), log.with_suffix(".dma.log"))
     if name in CLUSTERS:
@@ -122,6 +136,8 @@ def all_noticed(log: Path) -> None:
     for name in CLUSTERS:
         complaint = counted(baton, log.with_suffix(".whole.log"), name)
         expect(complaint is None, f"with clusters the guest complains of a Baton that leaves out nothing: {complaint}")
+    complaint = typed(baton, log.with_suffix(".whole.log"))
+    expect(complaint is None, f"beside another VM the guest complains of a Baton that leaves out nothing: {complaint}")
     missed = []
     names = mutations()
     expect(len(names) > 30, f"{STEPS} shows only {len(names)} steps and parts")

@@ -115,8 +115,8 @@ def machine(host: list, a: list, disks: dict[str, Path], options: str = "", conn
     """host, a: their guests."""
     vm = VmSpec("a", A_CPUS, A_MEMORY, a, devices=A_DEVICES)
     extra = devices("pci", disks[HOST]) + devices("mmio", disks["a"], "a")
-    return Machine(host, baton_image("debug"), f"baton.report {options}".strip(), CPUS, reset_ends=True, extra=extra, vms=[vm],
-                   console=connected, **board)
+    return Machine(host, baton_image("debug"), f"baton.report baton.deadline=10000 {options}".strip(), CPUS, reset_ends=True,
+                   extra=extra, vms=[vm], console=connected, **board)
 
 
 @contextmanager

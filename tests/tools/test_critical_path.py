@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -34,9 +35,12 @@ class Paths(unittest.TestCase):
     def test_the_budget_that_is_written_is_met_and_five_percent_more_are_too(self):
         with patch.object(critical_path, "BUDGET", self.folder / "budget.toml"):
             self.assertEqual(len(critical_path.over_budget({4: Cost(PATH, (), 1000)})), 2)
-            critical_path.accept({4: Cost(PATH, (), 1000)}, {"a timer's interrupt": 200})
+            critical_path.accept({4: Cost(PATH, (), 1000)}, {4: PATH.end}, {"a timer's interrupt": 200})
             self.assertEqual(critical_path.over_budget({4: Cost(PATH, (), 1050)}), [])
             self.assertRegex(critical_path.over_budget({4: Cost(PATH, (), 1051)})[0], "all CPUs' work of 4 CPUs is 1,051")
+            self.assertEqual(critical_path.over_vm_budget(4, {5: PATH, 512: PATH}), [])
+            shorter = replace(PATH, phases=(*PATH.phases[:-1], PATH.end - 1))
+            self.assertRegex(critical_path.over_vm_budget(4, {5: PATH, 512: shorter})[0], "depends on the machine's size")
             self.assertIsNone(critical_path.over("steady", "a timer's interrupt", "it", 210))
             self.assertRegex(critical_path.over("steady", "a timer's interrupt", "it", 220), "it is 220 instructions, 10% above")
             self.assertRegex(critical_path.over("steady", "an IPI", "an IPI", 1), "an IPI has no budget")

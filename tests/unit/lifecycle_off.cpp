@@ -156,6 +156,44 @@ TEST_CASE("an order that comes in the middle of a handover waits for its end") {
     }
 }
 
+TEST_CASE("an order is carried out though the CPU dies that alone would have seen it") {
+    TestVm vm{4};
+    vm.start_all(0);
+    const auto wait_until_all_sleep = [&] {
+        const u64 until = vm.now() + 1'000'000;
+        while (vm.now() < until) {
+            vm.wait(until);
+        }
+    };
+    vm.before_gather = [&] {
+        if (vm.kernel == 0) {
+            vm.demand(vm.lifecycle.give(Order::enter), "no other order waits");
+            wait_until_all_sleep(); // its kick is gone
+        }
+    };
+    vm.before_step = [&](std::string_view step) {
+        if (step == "tlb" && index(vm.self()) == 1 && vm.kernel == 1) {
+            wait_until_all_sleep(); // the APs have parked in a VM that is not off yet
+        }
+    };
+    vm.on(1, [&] {
+        const Next next = vm.lifecycle.exec(Then::stop);
+        vm.stall();
+        return next;
+    });
+    CHECK(vm.lifecycle.is_off());
+    CHECK(vm.lifecycle.ordered() == Order::enter);
+    CHECK_FALSE(vm.order(Order::enter)); // one order waits at a time, but all are told again
+    CHECK(vm.lifecycle.ordered() == Order::none);
+    CHECK(vm.count(State::online) == 1);
+    CHECK(vm.kernel == 2);
+    CHECK(vm.violations == 0);
+    vm.resume(1);
+    vm.rest();
+    CHECK(vm.kernel == 2);
+    CHECK(vm.violations == 0);
+}
+
 TEST_CASE("an order whose kick a call has taken is carried out when the call is over") {
     TestVm vm{2};
     vm.on(0, [&] {

@@ -13,15 +13,31 @@ from trace import Cpu, Span, Trace
 
 CPUS = [4, 8, 80, 512]
 QUICK_CPUS = [4, 80]
+# Of a VM beside the host VM, and of the machines that are larger than the two need. The many are what the budget is of.
+VM_CPUS = [4, 8]
+LARGE_MACHINE = 512
+QUICK_LARGE_MACHINE = 32
 _costs: dict[int, Cost] = {}
+_vm_paths: dict[int, dict[int, plugin.CriticalPath]] = {}
 
 
 def measure(folder: Path, quick: bool) -> Result:
     _costs.clear()
     for cpus in QUICK_CPUS if quick else CPUS:
         _costs[cpus] = critical_path.cost(cpus, folder / f"{cpus}.log")
+    _vm_paths.clear()
+    for vcpus in VM_CPUS:
+        _vm_paths[vcpus] = vm_paths(vcpus, QUICK_LARGE_MACHINE if quick else LARGE_MACHINE, folder / f"vm-{vcpus}.log")
+    failures = critical_path.over_budget(_costs)
+    for vcpus, paths in _vm_paths.items():
+        failures += critical_path.over_vm_budget(vcpus, paths)
     pictures = {f"timeline-{cpus}.svg": timeline.drawing(trace_of(it)) for cpus, it in _costs.items() if it.path.clocks}
-    return Result([phases(), steps()], pictures, critical_path.over_budget(_costs))
+    return Result([phases(), steps(), of_vms()], pictures, failures)
+
+
+def vm_paths(vcpus: int, large: int, log: Path) -> dict[int, plugin.CriticalPath]:
+    """Of a VM of so many CPUs, on a machine with one CPU more, and on a large one."""
+    return {cpus: critical_path.vm_path(vcpus, cpus, log.with_name(f"{log.stem}-{cpus}.log")) for cpus in (vcpus + 1, large)}
 
 
 def phases() -> Table:
@@ -39,6 +55,15 @@ def steps() -> Table:
     names = next(iter(_costs.values())).steps
     rows = [[name, *(step_cost(it, row) for it in _costs.values())] for row, name in enumerate(names)]
     return Table("Of which steps of the boot CPU, in instructions", ["step", *(f"{cpus} CPUs" for cpus in _costs)], rows)
+
+
+def of_vms() -> Table:
+    rows = [[f"{vcpus} CPUs, on a machine of {cpus}", *path.by_phase().values(), path.end, path.last_down]
+            for vcpus, paths in _vm_paths.items() for cpus, path in paths.items()]
+    names = list(next(iter(_costs.values())).path.by_phase())
+    return Table("Critical path of a VM beside the host VM, in instructions",
+                 ["VM", *names, "next kernel's first instruction", "last CPU down"], rows,
+                 ["The host VM has the machine's other CPUs, online and asleep."])
 
 
 def step_cost(cost: Cost, row: int) -> int:
@@ -69,7 +94,8 @@ def span_of(cost: Cost, cpu: int, step: tuple[int, tuple[int, int]]) -> Span:
 
 def accept(folder: Path) -> None:
     """What was measured is the budget from now on, and with it what a guest pays all the time."""
-    critical_path.accept(_costs, bench_steady.above_baton(folder / "steady.log"))
+    vms = {vcpus: max(path.end for path in paths.values()) for vcpus, paths in _vm_paths.items()}
+    critical_path.accept(_costs, vms, bench_steady.above_baton(folder / "steady.log"))
 
 
 BENCH = Bench("critical-path", "instructions of a handover, on the critical path and in all", measure)

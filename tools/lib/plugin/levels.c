@@ -9,6 +9,10 @@
  *   watched   times that it came to be watched
  *   el2       instructions of the blocks that it has begun at EL2 while it was watched
  *   all       and at all levels
+ *   reads     times that a guest has read the counter on it while it was watched
+ *   gap       the longest way from one such read to the next, in the CPU's own instructions at all
+ *             levels: what a guest that only reads the counter misses, however the emulator has
+ *             scheduled its threads
  */
 #include "arch/arm64/mark_numbers.hpp"
 #include "tools/lib/plugin/qemu_plugin.h"
@@ -24,10 +28,13 @@ enum { MAX_CPUS = 512 };
 struct score {
     uint64_t watching; /* 0 or 1 */
     uint64_t watched, el2, all;
+    uint64_t executed;  /* at all, watched or not */
+    uint64_t last_read; /* `executed` then; 0: none since it came to be watched */
+    uint64_t reads, gap;
 };
 
 static struct qemu_plugin_scoreboard* scores;
-static plugin_u64 watching, watched, el2, all;
+static plugin_u64 watching, watched, el2, all, executed, reads, gap;
 static void* cpsr[MAX_CPUS];
 static unsigned cpu_count;
 static FILE* out;
@@ -67,6 +74,25 @@ static void mark(unsigned vcpu, void* data) {
     struct score* const score = qemu_plugin_scoreboard_find(scores, vcpu);
     score->watching = (uintptr_t)data == MARK_WATCH;
     score->watched += score->watching;
+    score->last_read = 0;
+}
+
+static void counter_read(unsigned vcpu, void* data) {
+    (void)data;
+    struct score* const score = qemu_plugin_scoreboard_find(scores, vcpu);
+    if (score->watching == 0 || is_at_el2(vcpu)) {
+        return;
+    }
+    const uint64_t way = score->last_read != 0 ? score->executed - score->last_read : 0;
+    score->gap = way > score->gap ? way : score->gap;
+    score->last_read = score->executed;
+    score->reads++;
+}
+
+/* MRS of CNTPCT_EL0, CNTVCT_EL0, CNTPCTSS_EL0 or CNTVCTSS_EL0 (Arm ARM D24.12). */
+static bool reads_counter(uint32_t code) {
+    const uint32_t any = code & 0xffffffe0;
+    return any == 0xd53be020 || any == 0xd53be040 || any == 0xd53be0a0 || any == 0xd53be0c0;
 }
 
 static void translated(plugin_id id, struct qemu_plugin_tb* tb) {
@@ -78,6 +104,10 @@ static void translated(plugin_id id, struct qemu_plugin_tb* tb) {
         struct qemu_plugin_insn* const insn = qemu_plugin_tb_get_insn(tb, i);
         uint32_t code = 0;
         qemu_plugin_insn_data(insn, &code, sizeof code);
+        qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, ADD_U64, executed, 1);
+        if (reads_counter(code)) {
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, counter_read, READS_REGISTERS, NULL);
+        }
         const uint32_t hint = code >> 5 & 0x7f;
         if ((code & 0xfffff01f) == 0xd503201f && (hint == MARK_WATCH || hint == MARK_UNWATCH)) {
             qemu_plugin_register_vcpu_insn_exec_cb(insn, mark, NO_REGISTERS,
@@ -103,6 +133,10 @@ static void print_scores(void) {
     print_list("el2", el2);
     fprintf(out, ", ");
     print_list("all", all);
+    fprintf(out, ", ");
+    print_list("reads", reads);
+    fprintf(out, ", ");
+    print_list("gap", gap);
     fprintf(out, "}\n");
     fflush(out);
     pthread_mutex_unlock(&out_lock);
@@ -136,6 +170,9 @@ EXPORT int qemu_plugin_install(plugin_id id, const void* info, int argc, char** 
     watched = (plugin_u64){scores, offsetof(struct score, watched)};
     el2 = (plugin_u64){scores, offsetof(struct score, el2)};
     all = (plugin_u64){scores, offsetof(struct score, all)};
+    executed = (plugin_u64){scores, offsetof(struct score, executed)};
+    reads = (plugin_u64){scores, offsetof(struct score, reads)};
+    gap = (plugin_u64){scores, offsetof(struct score, gap)};
     qemu_plugin_register_vcpu_init_cb(id, find_register);
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
     qemu_plugin_register_atexit_cb(id, finish, NULL);
