@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/kexec/load.hpp"
 
-#include "hyp/arch.hpp"
 #include "tests/unit/dtb.hpp"
+#include "tests/unit/fake_memory.hpp"
 
 #include <cstring>
 #include <random>
@@ -10,6 +10,7 @@
 
 using namespace baton;
 using baton::test::Dtb;
+using baton::test::FakeMemory;
 using baton::test::parsed;
 
 namespace {
@@ -17,53 +18,11 @@ namespace {
 constexpr u64 ram_begin = 0x4000'0000;
 constexpr u64 ram_size = 64 * MiB;
 constexpr PhysRange spare_slot{{ram_begin + 32 * MiB}, 32 * MiB};
-constexpr u64 sources = ram_begin + 2 * MiB; ///< where the guest keeps what it loads
-
-/// The machine under the store: a piece of RAM, and a record of what was asked for.
-struct FakeMachine {
-    std::vector<std::byte> ram = std::vector<std::byte>(ram_size);
-    std::vector<PhysRange> published;
-    u64 header_reads = 0;
-    bool instructions_published = false;
-    bool has_room_for_tables = true;
-
-    bool is_published(PhysRange range) const {
-        RangeSet<64> all;
-        for (const PhysRange& piece : published) {
-            REQUIRE(all.add(piece));
-        }
-        return all.contains(range);
-    }
-};
-FakeMachine* fake;
-
-} // namespace
-
-namespace baton::arch {
-
-std::byte* bytes(PhysAddr address) {
-    REQUIRE(address.value - ram_begin < ram_size);
-    fake->header_reads += address.value == sources ? 1 : 0;
-    return &fake->ram[address.value - ram_begin];
-}
-void publish_bytes(PhysRange range) {
-    CHECK(range.size <= 4 * MiB);
-    fake->published.push_back(range);
-    fake->instructions_published = false;
-}
-void publish_instructions() { fake->instructions_published = true; }
-bool prepare_memory(VmId, SlotId slot, std::span<const PhysRange>) {
-    CHECK(slot == SlotId{1});
-    return fake->has_room_for_tables;
-}
-
-} // namespace baton::arch
-
-namespace {
+constexpr PhysAddr sources{ram_begin + 2 * MiB}; ///< where the guest keeps what it loads
 
 /// A guest with a kernel, an initrd and a command line to load.
 struct Guest {
-    FakeMachine machine;
+    FakeMemory memory{{{ram_begin}, ram_size}};
     Dtb firmware = Dtb::load("virt-4.dtb");
     std::unique_ptr<baton::test::FullPlatform> platform = parsed(firmware);
     std::unique_ptr<ImageStore> store = std::make_unique<ImageStore>();
@@ -77,7 +36,6 @@ struct Guest {
     std::string command_line = "console=ttyAMA0 quiet";
 
     Guest() {
-        fake = &machine;
         store->init({.platform = platform.get(),
                      .boot_images = platform->boot_images,
                      .firmware_dtb = firmware,
@@ -104,8 +62,8 @@ struct Guest {
         return *id;
     }
     Result<> copy(u64 id, u64 piece, u64 offset, std::string_view chunk) {
-        std::memcpy(&machine.ram[sources - ram_begin], chunk.data(), chunk.size());
-        return load->copy(id, piece, offset, {{sources}, chunk.size()});
+        memory.put(sources, chunk);
+        return load->copy(id, piece, offset, {sources, chunk.size()});
     }
     template <class Size>
     void copy_all(u64 id, Size chunk_size) {
@@ -134,10 +92,8 @@ struct Guest {
         }
         return calls;
     }
-    std::string_view at(PhysAddr address, usize size) const {
-        return {reinterpret_cast<const char*>(&machine.ram[address.value - ram_begin]), size};
-    }
-    FdtNode chosen() const {
+    std::string_view at(PhysAddr address, usize size) { return memory.text({address, size}); }
+    FdtNode chosen() {
         const StagedImage& image = *store->staged();
         const std::string_view dtb = at(to_phys(image.dtb), image.dtb_fields.size);
         const auto node = Fdt::open(std::as_bytes(std::span{dtb}))->find("/chosen");
@@ -167,11 +123,14 @@ TEST_CASE("a load puts kernel, initrd and DTB in their places, and publishes eve
     CHECK(guest.at({initrd_begin}, guest.initrd.size()) == guest.initrd);
     CHECK(guest.chosen().string("bootargs") == guest.command_line);
 
-    CHECK(guest.machine.is_published({spare_slot.begin, guest.kernel.size() + 9 * MiB}));
-    CHECK(guest.machine.is_published({{initrd_begin}, guest.initrd.size()}));
-    CHECK(guest.machine.is_published({to_phys(image.dtb), image.dtb_fields.size}));
-    CHECK(guest.machine.instructions_published); // after the last byte
+    CHECK(guest.memory.is_published({spare_slot.begin, guest.kernel.size() + 9 * MiB}));
+    CHECK(guest.memory.is_published({{initrd_begin}, guest.initrd.size()}));
+    CHECK(guest.memory.is_published({to_phys(image.dtb), image.dtb_fields.size}));
+    CHECK(guest.memory.instructions_published);         // after the last byte
+    CHECK(guest.memory.largest_published() <= 4 * MiB); // of a call that somebody waits for
     CHECK(spare_slot.contains(PhysRange{spare_slot.begin, image.needs}));
+    CHECK(guest.memory.maps(host_vm, 1, spare_slot.begin));
+    CHECK_FALSE(guest.memory.maps(host_vm, 1, guest.layout.slots[0].begin));
 }
 
 TEST_CASE("chunks may be of any size") {
@@ -188,8 +147,9 @@ TEST_CASE("chunks may be of any size") {
 TEST_CASE("the kernel's header is read once") {
     Guest guest;
     const u64 id = guest.begin();
+    guest.memory.watched = sources;
     CHECK(guest.copy(id, 0, 0, std::string_view{guest.kernel}.substr(0, 1000)));
-    CHECK(guest.machine.header_reads == 1);
+    CHECK(guest.memory.looks == 1);
 }
 
 TEST_CASE("entropy becomes seeds, and without it there are none") {
@@ -220,7 +180,7 @@ TEST_CASE("no room for page tables ends the load, and the next one works") {
     Guest guest;
     u64 id = guest.begin();
     guest.copy_all(id, whole_chunks);
-    guest.machine.has_room_for_tables = false;
+    guest.memory.has_room_for_tables = false;
     const Load::Seal request = guest.seal_of(guest.all());
     Result<u64> sealed = 1;
     while (sealed && *sealed != 0) {
@@ -229,7 +189,7 @@ TEST_CASE("no room for page tables ends the load, and the next one works") {
     REQUIRE_FALSE(sealed);
     CHECK(sealed.error() == Error::no_room);
     CHECK_FALSE(guest.store->staged());
-    guest.machine.has_room_for_tables = true;
+    guest.memory.has_room_for_tables = true;
     id = guest.begin();
     guest.copy_all(id, whole_chunks);
     guest.seal(id, request);
@@ -285,7 +245,7 @@ TEST_CASE("no kernel gets memory that the GIC goes on using, nor its ITS") {
     CHECK(its(first) == "okay");
 
     // What it uses is known when a handover is nearly over.
-    guest.machine.published.clear();
+    guest.memory.forget_published();
     guest.store->keep_in_use(table, first);
     guest.store->keep_in_use(other, first);
     guest.store->keep_in_use(table, first); // another CPU's, too
@@ -294,9 +254,9 @@ TEST_CASE("no kernel gets memory that the GIC goes on using, nor its ITS") {
     CHECK(its(first) == "fail");
     for (u32 entry = 0; entry < 2; entry++) {
         const u64 at = first.dtb_fields.spare_reservations + entry * reservation_size;
-        CHECK(guest.machine.is_published({to_phys(first.dtb) + at, reservation_size}));
+        CHECK(guest.memory.is_published({to_phys(first.dtb) + at, reservation_size}));
     }
-    CHECK(guest.machine.is_published(
+    CHECK(guest.memory.is_published(
         {to_phys(first.dtb) + first.dtb_fields.message_controller_status[0], 4}));
 
     load(); // and so for all later ones

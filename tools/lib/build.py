@@ -13,8 +13,10 @@ from paths import BUILD, ROOT
 
 # Debug: checked at run time, and optimised a little: unoptimised C++ is slow under emulation, and its names are long.
 # Release: what speed is measured with. Mutate: each time without another step of a handover (tests/system/mutate.py).
+# Coverage: unit tests that count the lines they run, without sanitizers (coverage.py).
 DEBUG = ["-Ddebug=true", "-Doptimization=1"]
-TYPES = {"debug": DEBUG, "release": ["-Dbuildtype=release"], "mutate": DEBUG}
+TYPES = {"debug": DEBUG, "release": ["-Dbuildtype=release"], "mutate": DEBUG,
+         "coverage": [*DEBUG, "-Dcoverage=true", "-Dlibfdt:native_c_args="]}
 JOBS = 2
 # All that a machine needs that runs somebody's guest.
 HYPERVISOR = "arch/arm64/baton.img"

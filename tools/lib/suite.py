@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from console import ESCAPES, ConsoleError
+from coverage import coverage_tests
 from errors import Status, Stop, run_tool
 from guest_tests import guest_tests
 from paths import BUILD, ROOT
@@ -38,7 +39,7 @@ def parse() -> argparse.Namespace:
 
 def all_tests() -> list[Test]:
     source = source_tests()
-    return source + unit_tests() + guest_tests() + system_tests()
+    return source + unit_tests() + coverage_tests() + guest_tests() + system_tests()
 
 
 def system_tests() -> list[Test]:
