@@ -14,9 +14,9 @@ std::byte* bytes(PhysAddr address) {
 }
 void publish_bytes(PhysRange range) { FakeMemory::here().publish(range); }
 void publish_instructions() { FakeMemory::here().instructions_published = true; }
-bool prepare_memory(VmId vm, u32 slot, std::span<const PhysRange> memory) {
+bool prepare_memory(VmId vm, SlotId slot, std::span<const PhysRange> memory) {
     return FakeMemory::here().prepare(vm, slot, memory);
 }
-void abandon_memory(VmId vm, u32 slot) { FakeMemory::here().abandon(vm, slot); }
+void retire_memory(VmId vm, SlotId slot) { FakeMemory::here().abandon(vm, slot); }
 
 } // namespace baton::arch

@@ -77,28 +77,28 @@ class FakeMemory {
     void forget_published() { published_.clear(); }
 
     /// The root of each VM's slots: what it maps as RAM.
-    bool prepare(VmId vm, u32 slot, std::span<const PhysRange> memory) {
+    bool prepare(VmId vm, SlotId slot, std::span<const PhysRange> memory) {
         const std::lock_guard lock{mutex_};
         if (has_room_for_tables) {
             roots_[{vm, slot}] = {memory.begin(), memory.end()};
         }
         return has_room_for_tables;
     }
-    bool maps(VmId vm, u32 slot, PhysAddr address) const {
+    bool maps(VmId vm, SlotId slot, PhysAddr address) const {
         const std::lock_guard lock{mutex_};
         const auto root = roots_.find({vm, slot});
         return root != roots_.end() && std::ranges::any_of(root->second, [&](PhysRange range) {
                    return range.contains(address);
                });
     }
-    void abandon(VmId vm, u32 slot) {
+    void abandon(VmId vm, SlotId slot) {
         const std::lock_guard lock{mutex_};
         abandoned.emplace_back(vm, slot);
     }
 
     bool instructions_published = false; ///< since the last bytes
     bool has_room_for_tables = true;
-    std::vector<std::pair<VmId, u32>> abandoned;
+    std::vector<std::pair<VmId, SlotId>> abandoned;
     PhysAddr watched{}; ///< `looks` counts how often it is asked for
     std::atomic<u64> looks = 0;
 
@@ -109,7 +109,7 @@ class FakeMemory {
     std::byte* const bytes_;
     mutable std::mutex mutex_;
     std::vector<PhysRange> published_;
-    std::map<std::pair<VmId, u32>, std::vector<PhysRange>> roots_;
+    std::map<std::pair<VmId, SlotId>, std::vector<PhysRange>> roots_;
 };
 
 } // namespace baton::test
