@@ -149,9 +149,9 @@ class ImageStore {
     static constexpr u32 tables_per_cpu = 2;
     u32 spare_reservations() const {
         const Platform& platform = *setup_.platform;
-        return platform.message_controllers.empty()
-                   ? 0
-                   : tables_per_cpu * static_cast<u32>(platform.cpus.size());
+        return platform.has_message_controllers
+                   ? tables_per_cpu * static_cast<u32>(platform.cpus.size())
+                   : 0;
     }
 
     Setup setup_{};
