@@ -8,8 +8,8 @@
 #include <random>
 
 using namespace baton;
+using baton::arm64::FullPlatform;
 using baton::test::AcpiMachine;
-using baton::test::FullPlatform;
 
 namespace {
 

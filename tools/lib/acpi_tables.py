@@ -101,7 +101,9 @@ class Linker:
 
     def image(self) -> bytes:
         root = PLACE + self.places["etc/acpi/rsdp"]
-        return PLACE.to_bytes(8, "little") + root.to_bytes(8, "little") + bytes(self.memory).rstrip(b"\0")
+        # QEMU pads the file to a multiple of 64 KiB. A table may end in zeros.
+        used = bytes(self.memory).rstrip(b"\0") + bytes(64)
+        return PLACE.to_bytes(8, "little") + root.to_bytes(8, "little") + used
 
 
 def main() -> None:
