@@ -4,6 +4,7 @@
 #include "hyp/platform/acpi/arch_tables.hpp"
 #include "hyp/platform/acpi/table_set.hpp"
 #include "hyp/platform/arch_nodes.hpp"
+#include "hyp/platform/bundle/bundle.hpp"
 #include "hyp/platform/efi/parse_efi.hpp"
 #include "hyp/platform/parse.hpp"
 
@@ -11,13 +12,16 @@ namespace baton {
 
 namespace {
 
-Result<> parse_tables(PhysicalMemory memory, PhysAddr end, Platform& platform) {
+Result<> parse_tables(const Fdt& fdt, PhysicalMemory memory, PhysAddr end, Platform& platform) {
     FirmwareTables& tables = *platform.tables;
     const auto map = efi::parse_memory_map(tables.handoff, memory, end, platform);
     if (!map) {
         return std::unexpected(map.error());
     }
     tables.firmware.memory_map = *map;
+    if (auto read = parse_bundle(fdt, platform); !read) {
+        return read;
+    }
     if (auto read = efi::parse_system_table(memory, platform, tables); !read) {
         return read;
     }
@@ -59,7 +63,7 @@ Result<> parse_acpi_platform(const Fdt& fdt, PhysicalMemory memory, PhysAddr end
     FirmwareTables& tables = platform.tables.emplace();
     tables.handoff = *handoff;
     tables.firmware.secure_boot = handoff->secure_boot.value_or(0);
-    const auto parsed = parse_tables(memory, end, platform);
+    const auto parsed = parse_tables(fdt, memory, end, platform);
     return parsed ? give_rest_to_devices(end, platform) : parsed;
 }
 
