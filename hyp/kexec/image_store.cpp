@@ -116,9 +116,10 @@ Result<> ImageStore::finish(const Content& content, u32 slot) {
 Result<> ImageStore::describe(const GuestRequest& request, PhysRange room,
                               PlacedDescription& description) {
     description.begin = room.begin;
-    if (setup_.efi != nullptr) {
-        if (auto built = efi::build_view(*setup_.efi, *setup_.platform, request, bytes_of(room),
-                                         room.begin, description.fields);
+    const Platform& platform = *setup_.platform;
+    if (platform.tables) {
+        if (auto built = efi::build_view(platform.tables->firmware, platform, request,
+                                         bytes_of(room), room.begin, description.fields);
             !built) {
             return built;
         }

@@ -6,7 +6,6 @@
 #include "hyp/kexec/seed_source.hpp"
 #include "hyp/lifecycle/vcpu.hpp"
 #include "hyp/memory/layout.hpp"
-#include "hyp/platform/efi/firmware.hpp"
 #include "hyp/platform/guest_dtb.hpp"
 #include "hyp/platform/platform.hpp"
 
@@ -60,8 +59,6 @@ class ImageStore {
         const Platform* platform;
         std::span<const BootImage> boot_images;  ///< of the VM
         std::span<const std::byte> firmware_dtb; ///< pristine copy
-        /// What describes the machine in the DTB's place, where ACPI does; null: the DTB does.
-        const efi::Firmware* efi = nullptr;
         const MemoryLayout* layout;
         std::span<const PhysRange> kept_modules{}; ///< in RAM, and of no guest: of whichever VM
         /// Of a machine with several VMs; null: there is one.
@@ -155,9 +152,9 @@ class ImageStore {
     static constexpr u32 tables_per_cpu = 2;
     u32 spare_reservations() const {
         const Platform& platform = *setup_.platform;
-        return platform.message_controllers.empty()
-                   ? 0
-                   : tables_per_cpu * static_cast<u32>(platform.cpus.size());
+        return platform.has_message_controllers
+                   ? tables_per_cpu * static_cast<u32>(platform.cpus.size())
+                   : 0;
     }
 
     Setup setup_{};

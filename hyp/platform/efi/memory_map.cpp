@@ -46,4 +46,16 @@ MemoryDescriptor MemoryMapView::operator[](usize at) const {
     return *read_at<MemoryDescriptor>(bytes_, at * descriptor_size_);
 }
 
+PhysAddr to_physical(const MemoryMapView& map, u64 address) {
+    PhysAddr physical{address};
+    for_each_region(map, [&](const MemoryDescriptor& descriptor, PhysRange range) {
+        const u64 offset = address - descriptor.virtual_start;
+        if (descriptor.has(memory_attribute::runtime) && descriptor.virtual_start != 0 &&
+            address >= descriptor.virtual_start && offset < range.size) {
+            physical = range.begin + offset;
+        }
+    });
+    return physical;
+}
+
 } // namespace baton::efi

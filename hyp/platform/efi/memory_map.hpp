@@ -104,4 +104,9 @@ void for_each_region(const MemoryMapView& map, Visitor visit) {
     }
 }
 
+/// Where what has this address for the firmware is: after SetVirtualAddressMap, which kernels call
+/// once for all that come after them, the firmware's own pointers are the addresses that the map
+/// gives its runtime regions. As Linux's efi_to_phys.
+PhysAddr to_physical(const MemoryMapView& map, u64 address);
+
 } // namespace baton::efi

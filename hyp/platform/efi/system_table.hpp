@@ -68,6 +68,7 @@ class ConfigurationTable {
     ConfigurationEntry operator[](usize at) const {
         return *read_at<ConfigurationEntry>(bytes_, at * sizeof(ConfigurationEntry));
     }
+    Bytes bytes() const { return bytes_; }
     /// The address that stands with the first such entry. Nothing if there is none, or it is 0.
     std::optional<u64> find(const Guid& vendor) const;
 
