@@ -149,7 +149,7 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el, u64 load
     log::line("entering the kernel at {}", first.entry);
     log::release_console();
     arch::prepare_vcpu();
-    arch::enter_guest(first.entry, first.dtb.value);
+    arch::enter_guest(first.entry, first.description.dtb().value);
 }
 
 } // namespace baton::arm64
