@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/bundle/sections.hpp"
 
+#include "hyp/bytes.hpp"
+
 #include <algorithm>
 
 namespace baton {
@@ -21,10 +23,6 @@ u64 little_endian(Bytes bytes, usize offset, usize size) {
         value = value << 8 | std::to_integer<u64>(bytes[offset + i]);
     }
     return value;
-}
-
-bool holds(Bytes bytes, u64 offset, u64 size) {
-    return offset <= bytes.size() && size <= bytes.size() - offset;
 }
 
 } // namespace
