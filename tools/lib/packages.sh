@@ -12,6 +12,7 @@ baton_packages=(
     gcc-12-aarch64-linux-gnu make sparse                   # the Linux module, with the compiler of Debian's kernels
     meson ninja-build
     spin                                                   # the model of the handover protocol
+    qemu-efi-aarch64                                       # UEFI firmware for QEMU's board
 )
 qemu_package=qemu-system-arm
 qemu_minimum=1:10
