@@ -156,6 +156,11 @@ TEST_CASE("memory by the rules of Linux") {
     CHECK(is_reserved(*other, range(0x7d10'0000, 0x02f0'0000)));
 
     map = AcpiMachine::default_map();
+    map[10].attribute = memory_attribute::write_combining; // EDK2 says so of flash
+    tables.set_map(map);
+    CHECK(parsed(tables)->ram.size() == 1);
+
+    map = AcpiMachine::default_map();
     map.push_back({memory_type::conventional, 0, u64{1} << 39, 0, u64{1} << 40, 8});
     map.push_back({memory_type::conventional, 0, u64{1} << 50, 0, 16, 8});     // beyond the CPU
     map.push_back({memory_type::conventional, 0, 0x9000'0800, 0, 16, 8});      // no whole pages
@@ -581,6 +586,51 @@ TEST_CASE("the DTB decides whether tables are read") {
           "the DTB has no /cpus, and no linux,uefi- properties that lead to ACPI tables");
     tables.dtb() = Dtb::load("virt-4.dtb").bytes();
     CHECK_FALSE(parsed(tables)->tables);
+}
+
+TEST_CASE("several VMs, of which the host VM has the devices") {
+    auto tables = machine("virt-4");
+    Dtb small{tables.dtb()};
+    small.edit([](void* fdt) {
+        const int chosen = fdt_path_offset(fdt, "/chosen");
+        const int vm = fdt_add_subnode(fdt, chosen, "db");
+        fdt_setprop_u32(fdt, vm, "#address-cells", 2);
+        fdt_setprop_u32(fdt, vm, "#size-cells", 2);
+        fdt_setprop_string(fdt, vm, "compatible", "xen,domain");
+        fdt_setprop_u32(fdt, vm, "cpus", 2);
+        fdt_setprop_u64(fdt, vm, "memory", 64 * KiB);
+        const int kernel = fdt_add_subnode(fdt, vm, "module@4c000000");
+        static constexpr char kinds[] = "multiboot,kernel\0multiboot,module";
+        fdt_setprop(fdt, kernel, "compatible", kinds, sizeof(kinds));
+        fdt_appendprop_u64(fdt, kernel, "reg", 0x4c00'0000);
+        fdt_appendprop_u64(fdt, kernel, "reg", 0x0200'0000);
+    });
+    tables.dtb() = small.bytes();
+    const auto platform = parsed(tables);
+    const auto division = baton::test::divided(small, *platform);
+    REQUIRE(division->vms().size() == 2);
+    const VmConfig& host = division->vm(host_vm);
+    const VmConfig& db = division->vm(VmId{1});
+    CHECK(host.cpus.size() == 2);
+    CHECK(db.cpus.size() == 2);
+    CHECK(db.devices.empty());
+    CHECK(db.memory == 64 * MiB);
+    CHECK(host.devices.contains(range(0x0a00'0000, 0x4000)));
+    CHECK_FALSE(host.devices.overlaps(range(0x0900'0000, page_size))); // Baton's UART
+    CHECK(division->uart_interrupt() == 33);
+    CHECK_FALSE(host.interrupts.has(33));
+    CHECK(host.interrupts.has(34));
+    CHECK(host.pci_hosts.size() == platform->pci_hosts.size());
+    CHECK(host.has_message_controllers);
+
+    small.set("/chosen/db", "baton,devices", "/virtio_mmio@a000000");
+    tables.dtb() = small.bytes();
+    const auto again = parsed(tables);
+    Division refused;
+    CHECK_FALSE(divide(small, *again, refused));
+    CHECK(refused.fault() ==
+          "VM db: baton,devices names /virtio_mmio@a000000, but ACPI's tables describe this "
+          "machine: its devices stay the host VM's");
 }
 
 TEST_CASE("all that is kept lies in the copies") {
