@@ -170,10 +170,8 @@ TEST_CASE("a kernel that makes no call in time is given up") {
     }
     SUBCASE("one that does lives on") {
         machine.stage(host_vm, host_vm, kernel);
-        machine.before_step = [&](std::string_view step, Vcpu& vcpu) {
-            if (step == "root") { // the last: it becomes the new kernel's first call
-                machine.post_later(vcpu, [&] { machine.host().note_call(); });
-            }
+        machine.in_last_step = [&](Vcpu& vcpu) { // behind it, in the new kernel
+            machine.post_later(vcpu, [&] { machine.host().note_call(); });
         };
         restart(machine, host_vm);
         CHECK_FALSE(machine.end);
