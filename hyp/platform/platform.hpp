@@ -49,7 +49,7 @@ enum class UartKind {
 struct UartInfo {
     UartKind kind;
     PhysRange frame;
-    std::optional<u32> interrupt{}; ///< if the ACPI tables tell it; the DTB's is its node's
+    std::optional<InterruptId> interrupt{}; ///< if the ACPI tables tell it; the DTB's is its node's
 };
 
 /// A stretch of a host bridge's outbound address space.

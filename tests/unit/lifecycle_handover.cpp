@@ -204,3 +204,22 @@ TEST_CASE("who quiesces sees the last steps of the CPUs that left the old kernel
     });
     CHECK(vm.violations == 0);
 }
+
+TEST_CASE("a handover is told as taken down from the begin of its third phase on") {
+    TestVm vm{2};
+    vm.start_all(0);
+    std::vector<u64> told;
+    const auto tell = [&] {
+        if (vm.self() == VcpuId{0}) {
+            told.push_back(vm.lifecycle.taken_down());
+        }
+    };
+    vm.before_drain = vm.before_gather = vm.before_take_down = tell;
+    CHECK(vm.lifecycle.taken_down() == 0);
+    vm.exec(0);
+    CHECK(told == std::vector<u64>{0, 0, 1});
+    CHECK(vm.lifecycle.taken_down() == 1);
+    vm.exec(0);
+    CHECK(told == std::vector<u64>{0, 0, 1, 1, 1, 2});
+    CHECK(vm.lifecycle.taken_down() == 2);
+}

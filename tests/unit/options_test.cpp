@@ -76,6 +76,19 @@ TEST_CASE("loading, the watchdog, and what a host kexec does") {
     }
 }
 
+TEST_CASE("the console's first VM goes by its name") {
+    CHECK(parse("").options.console.view().empty());
+    CHECK(parse("baton.console=db").options.console.view() == "db");
+    const std::string longest(VmName::longest, 'n');
+    CHECK(parse("baton.console=" + longest).options.console.view() == longest);
+    for (const std::string& bad : {std::string{"baton.console"}, std::string{"baton.console="},
+                                   "baton.console=" + longest + "n"}) {
+        CAPTURE(bad);
+        CHECK(parse(bad).problems.size() == 1);
+        CHECK(parse(bad).options.console.view().empty());
+    }
+}
+
 TEST_CASE("every option") {
     const auto [options, problems] =
         parse("a=1 baton.slot=256M baton.teardown=serial\tbaton.deadline=2500 baton.rotate "

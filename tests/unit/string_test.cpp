@@ -4,7 +4,27 @@
 #include <algorithm>
 #include <cstring>
 #include <doctest/doctest.h>
+#include <string_view>
 #include <vector>
+
+// The C functions, beside the build machine's own.
+#define memcpy baton_memcpy
+#define memmove baton_memmove
+#define memset baton_memset
+#define memcmp baton_memcmp
+#define memchr baton_memchr
+#define strlen baton_strlen
+#define strnlen baton_strnlen
+#define strrchr baton_strrchr
+#include "hyp/libc/string.cpp"
+#undef memcpy
+#undef memmove
+#undef memset
+#undef memcmp
+#undef memchr
+#undef strlen
+#undef strnlen
+#undef strrchr
 
 namespace libc = baton::libc;
 using baton::u8;
@@ -79,4 +99,28 @@ TEST_CASE("comparing and searching") {
     CHECK(libc::find_last(text, 'l') == text + 3);
     CHECK(libc::find_last(text, 'x') == nullptr);
     CHECK(libc::find_last(text, '\0') == text + 5);
+}
+
+TEST_CASE("the C functions are those of <string.h>") {
+    char text[8] = "abcdef";
+    CHECK(baton_memcpy(text + 1, "xy", 2) == text + 1);
+    CHECK(std::string_view{text} == "axydef");
+    CHECK(baton_memmove(text + 1, text, 6) == text + 1);
+    CHECK(std::string_view{text} == "aaxydef");
+    CHECK(baton_memmove(text, text + 1, 7) == text);
+    CHECK(std::string_view{text} == "axydef");
+    CHECK(baton_memset(text + 4, 0x100 + 'z', 2) == text + 4); // the value's last byte
+    CHECK(std::string_view{text} == "axydzz");
+
+    CHECK(baton_memcmp("ab", "ac", 1) == 0);
+    CHECK(baton_memcmp("ab", "ac", 2) < 0);
+    CHECK(baton_memcmp("b", "a", 1) > 0);
+    CHECK(baton_memchr(text, 0x100 + 'y', 6) == text + 2);
+    CHECK(baton_memchr(text, 'y', 2) == nullptr);
+    CHECK(baton_strlen(text) == 6);
+    CHECK(baton_strlen("") == 0);
+    CHECK(baton_strnlen(text, 4) == 4);
+    CHECK(baton_strnlen(text, 40) == 6);
+    CHECK(baton_strrchr(text, 'z') == text + 5);
+    CHECK(baton_strrchr(text, 'b') == nullptr);
 }

@@ -4,6 +4,8 @@
 #include "hyp/log/log.hpp"
 #include "tests/unit/vm_machine.hpp"
 
+#include <utility>
+
 using namespace baton;
 using baton::test::End;
 using baton::test::kernel_image;
@@ -168,12 +170,27 @@ TEST_CASE("a kernel that makes no call in time is given up") {
         CHECK(machine.vm_status(vm_a).status.load_state == BATON_EMPTY);
         CHECK_FALSE(machine.end);
     }
+    SUBCASE("and what was staged for it meanwhile with it") {
+        bool staged = false;
+        machine.in_last_step = [&](Vcpu& vcpu) {
+            if (!std::exchange(staged, true)) {
+                machine.post_later(vcpu, [&] {
+                    CHECK(machine.a().claim_images());
+                    CHECK(machine.a().images().stage_next());
+                    machine.a().unclaim_images();
+                });
+            }
+        };
+        machine.start(vm_a);
+        CHECK(staged);
+        CHECK(machine.entries(vm_a) == 1);
+        CHECK(machine.vm_status(vm_a).state == BATON_VM_OFF);
+        CHECK(machine.vm_status(vm_a).status.load_state == BATON_EMPTY);
+    }
     SUBCASE("one that does lives on") {
         machine.stage(host_vm, host_vm, kernel);
-        machine.before_step = [&](std::string_view step, Vcpu& vcpu) {
-            if (step == "root") { // the last: it becomes the new kernel's first call
-                machine.post_later(vcpu, [&] { machine.host().note_call(); });
-            }
+        machine.in_last_step = [&](Vcpu& vcpu) { // behind it, in the new kernel
+            machine.post_later(vcpu, [&] { machine.host().note_call(); });
         };
         restart(machine, host_vm);
         CHECK_FALSE(machine.end);

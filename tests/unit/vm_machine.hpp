@@ -170,10 +170,10 @@ class VmMachine {
     bool cpus_were_missing = false;
     bool has_trusted_os = false;
     std::optional<CpuId> down;
-    std::vector<PhysRange> in_use; ///< of the interrupt controller
-    std::vector<VmId> flushed;     ///< consoles
-    std::vector<VmId> rang;        ///< doorbells, by the VM that rings
-    std::function<void(std::string_view step, Vcpu&)> before_step;
+    std::vector<PhysRange> in_use;           ///< of the interrupt controller
+    std::vector<VmId> flushed;               ///< consoles
+    std::vector<VmId> rang;                  ///< doorbells, by the VM that rings
+    std::function<void(Vcpu&)> in_last_step; ///< of each CPU, in each handover
 
   private:
     static std::span<const Step> table_of_steps(bool has_unsafe_step);

@@ -140,15 +140,15 @@ TEST_CASE("a start waits for a CPU that stages, but not for ever, and comes when
 
 TEST_CASE("a VM that hands over just now takes no load") {
     VmMachine machine;
-    machine.before_step = [&](std::string_view step, Vcpu& vcpu) {
-        if (step == "root" && vcpu.vm == &machine.a()) {
+    machine.in_last_step = [&](Vcpu& vcpu) {
+        if (vcpu.vm == &machine.a()) {
             machine.machine.stall(); // its images are switched
         }
     };
     machine.start(vm_a);
     const auto request = VmMachine::load_request(vm_a, {{BATON_PIECE_KERNEL, 0, kernel.size()}});
     CHECK(machine.begin(host_vm, request).status == BATON_BUSY);
-    machine.before_step = nullptr;
+    machine.in_last_step = nullptr;
     machine.machine.resume(machine.a().lifecycle().vcpus()[0].cpu);
     machine.machine.resume(machine.a().lifecycle().vcpus()[1].cpu);
     machine.machine.rest();

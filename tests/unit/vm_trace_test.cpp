@@ -156,8 +156,8 @@ TEST_CASE("a CPU that does not leave its guest is lost to all kernels that follo
 TEST_CASE("a CPU that gets stuck on its way out costs the old slot its root") {
     VmMachine machine;
     machine.cpu_on(host_vm, 1);
-    machine.before_step = [&](std::string_view step, Vcpu& vcpu) {
-        if (step == "root" && vcpu.id == VcpuId{1}) {
+    machine.in_last_step = [&](Vcpu& vcpu) {
+        if (vcpu.id == VcpuId{1}) {
             machine.machine.stall();
         }
     };
@@ -172,7 +172,7 @@ TEST_CASE("a CPU that gets stuck on its way out costs the old slot its root") {
     CHECK(status_in_dtb(machine, 1) == "fail");
     CHECK(machine.status_of(host_vm).lost == 1);
 
-    machine.before_step = nullptr;
+    machine.in_last_step = nullptr;
     machine.machine.resume(cpu_of(machine, 1));
     machine.machine.rest();
     CHECK(machine.status_of(host_vm).lost == 1); // it comes too late

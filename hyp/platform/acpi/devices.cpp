@@ -80,7 +80,7 @@ void parse_console(PhysAddr end, Platform& platform) {
     }
     platform.uart = UartInfo{.kind = *kind, .frame = *frame};
     if ((spcr.interrupt_type & ~pc_interrupt_only) != 0) {
-        platform.uart->interrupt = u32{spcr.interrupt}; // a copy: it is not aligned
+        platform.uart->interrupt = InterruptId{spcr.interrupt};
     }
 }
 

@@ -55,8 +55,8 @@ class CpuParser {
 
   private:
     Platform& platform_;
-    std::optional<u32> maintenance_;
-    std::optional<u32> counters_;
+    std::optional<InterruptId> maintenance_;
+    std::optional<InterruptId> counters_;
     bool differ_ = false;
 };
 

@@ -19,6 +19,6 @@ Result<> parse_timer(Bytes gtdt, Platform& platform);
 Result<> parse_psci(Bytes fadt, Platform& platform);
 
 /// A GSIV that is a PPI's; 0 and all others: nothing.
-std::optional<u32> private_gsiv(u32 gsiv);
+std::optional<InterruptId> private_gsiv(u32 gsiv);
 
 } // namespace baton::arm64::acpi

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "arch/arm64/gic/intid.hpp"
 #include "arch/arm64/platform/acpi/parse.hpp"
 #include "arch/arm64/platform/acpi/tables.hpp"
 #include "arch/arm64/platform/arch_platform.hpp"
@@ -10,11 +11,11 @@ namespace baton {
 
 namespace arm64::acpi {
 
-std::optional<u32> private_gsiv(u32 gsiv) {
-    constexpr u32 first_ppi = 16, first_spi = 32, first_extended_ppi = 1056, end_of_ppis = 1120;
-    const bool is_private = (gsiv >= first_ppi && gsiv < first_spi) ||
-                            (gsiv >= first_extended_ppi && gsiv < end_of_ppis);
-    return is_private ? std::optional{gsiv} : std::nullopt;
+std::optional<InterruptId> private_gsiv(u32 gsiv) {
+    const InterruptId interrupt{gsiv};
+    const bool is_private = (interrupt >= gic::first_ppi && interrupt < gic::first_spi) ||
+                            gic::is_extended_ppi(interrupt);
+    return is_private ? std::optional{interrupt} : std::nullopt;
 }
 
 Result<> parse_timer(Bytes bytes, Platform& platform) {
