@@ -539,6 +539,7 @@ TEST_CASE("what configuration tables lead to stays") {
                               {efi::guid::memreserve, memreserve},
                               {efi::guid::tpm_event_log, log},
                               {efi::guid::memory_attributes, attributes},
+                              {efi::guid::rng_seed, 0x7600'0000},
                               {{1, 2, 3, {}}, unknown},
                               {{1, 2, 4, {}}, 0x0900'0000}}); // registers
     struct Block {
@@ -547,6 +548,11 @@ TEST_CASE("what configuration tables lead to stays") {
     };
     tables.put(memreserve, Block{{2, 2, 0x7500'0000}, {{0x4100'0000, 0x10000}, {~u64{0}, 5}}});
     tables.put(0x7500'0000, Block{{2, 1, 0}, {{0x4200'0800, 0x800}, {0x4300'0000, 0x1000}}});
+    struct Seed {
+        efi::RngSeed head;
+        u8 bytes[100];
+    };
+    tables.put(0x7600'0000, Seed{{100}, {1, 2, 3}});
     tables.put(log, efi::TpmEventLog{0x8000, 0, 2});
     tables.put(attributes, efi::MemoryAttributesTable{1, 1000, 48, 0});
     const auto platform = parsed(tables);
@@ -559,6 +565,8 @@ TEST_CASE("what configuration tables lead to stays") {
     CHECK(is_reserved(*platform, range(attributes, 48016)));
     CHECK(is_reserved(*platform, range(0x7400'0000, page_size)));
     CHECK(platform->notes.empty());
+    CHECK(platform->seed.size() == 72);
+    CHECK(platform->seed[2] == std::byte{3});
 
     tables.put(0x7500'0000, Block{{2, 1, memreserve}, {{0x4200'0800, 0x800}, {0, 0}}}); // a loop
     const auto looping = parsed(tables);
