@@ -4,6 +4,10 @@
 #include "tests/unit/acpi_machine.hpp"
 #include "tests/unit/dtb.hpp"
 
+#include "arch/arm64/mmu/stage2_format.hpp"
+#include "arch/arm64/mmu/table_budget.hpp"
+#include "hyp/memory/page_table.hpp"
+#include "hyp/memory/table_pool.hpp"
 #include "hyp/platform/acpi/table_set.hpp"
 
 #include <doctest/doctest.h>
@@ -129,6 +133,66 @@ TEST_CASE("the guest's devices are all the rest of the address space") {
             size += device.size;
         }
         CHECK(size == end.value - 1 * GiB - 0x10000 - 0x20000 - 0xf6'0000);
+    }
+}
+
+namespace {
+
+/// As arm64::Stage2Tables, on this machine.
+class HostTables : public TablePool {
+  public:
+    using TablePool::TablePool;
+    u64 load(const u64* entry) const { return *entry; }
+    void store(u64* entry, u64 value) { *entry = value; }
+    void publish() {}
+    void invalidate(GuestRange) {}
+};
+
+struct Pages {
+    explicit Pages(usize count) : memory{std::aligned_alloc(page_size, count * page_size)} {}
+    ~Pages() { std::free(memory); }
+    Pages(const Pages&) = delete;
+    Pages& operator=(const Pages&) = delete;
+    void* memory;
+};
+
+} // namespace
+
+TEST_CASE("the tables of a stage-2 root have room for the whole address space") {
+    auto tables = machine("virt-512");
+    auto map = AcpiMachine::default_map();
+    // Islands of RAM that begin and end in the middle of 2 MiB, far apart: the most tables.
+    for (u64 i = 1; i < 100; i++) {
+        map.push_back({efi::memory_type::conventional, 0, i * 8 * GiB + 12 * page_size, 0,
+                       3 * 512 * 1024 + 7, 0xf});
+    }
+    tables.set_map(map);
+    for (const auto& [bits, pa_range] : {std::pair{40u, 2u}, {42u, 3u}, {44u, 4u}, {48u, 5u}}) {
+        CAPTURE(bits);
+        const PhysAddr end{u64{1} << bits};
+        const auto platform = parsed(tables, end);
+        CHECK(platform->ram.size() == 100);
+        const auto format = arm64::Stage2Format::choose(pa_range, to_guest(end));
+        REQUIRE(format);
+        const u64 budget =
+            arm64::host_table_pages(platform->ram.size() + platform->devices.size(), end);
+        const Pages pages{budget};
+        PageTable<arm64::Stage2Format, HostTables> root{
+            *format, HostTables{{{reinterpret_cast<u64>(pages.memory)}, budget * page_size}}};
+        REQUIRE(root.reset());
+        bool fits = true;
+        for (const PhysRange& ram : platform->ram) {
+            fits = fits &&
+                   root.map({to_guest(ram.begin), ram.size}, ram.begin, arm64::GuestMemory::ram);
+        }
+        for (const PhysRange& device : platform->devices) {
+            fits = fits && root.map({to_guest(device.begin), device.size}, device.begin,
+                                    arm64::GuestMemory::device);
+        }
+        CHECK(fits);
+        CHECK(root.lookup({end.value - 1})->attributes == arm64::GuestMemory::device);
+        CHECK(root.lookup({0x4000'0000})->attributes == arm64::GuestMemory::ram);
+        CHECK_FALSE(root.lookup({0x0800'0000})); // the Distributor
     }
 }
 
