@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/arch_nodes.hpp"
 #include "hyp/platform/divide.hpp"
+#include "hyp/platform/first_look.hpp"
 #include "hyp/platform/node_interrupts.hpp"
 #include "hyp/platform/parse.hpp"
 
@@ -46,7 +47,7 @@ Result<> DeviceDivider::run(std::span<const FdtNode> nodes) {
     // One VM alone has the UART as it is. Baton's is found by its path first: what is passed
     // through is held against it.
     if (nodes.size() > 1 && platform_.uart) {
-        if (const auto uart = stdout_node(fdt_)) {
+        if (const auto uart = look_first(fdt_).uart_node) {
             division_.uart_ = uart->offset();
         }
     }

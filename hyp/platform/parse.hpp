@@ -39,9 +39,6 @@ std::optional<CpuId> cpu_of(FdtNode cpus, FdtNode cpu, const Platform& platform)
 /// May Baton start it, or is it running? The n-th such one is CpuId n.
 bool is_usable_cpu(FdtNode node);
 
-/// The one that `stdout-path` names.
-std::optional<FdtNode> stdout_node(const Fdt& fdt);
-
 /// Can there be devices in this child of the root, or below it? Some have a reg, or children with
 /// one, that is no device's.
 bool may_hold_devices(FdtNode node);

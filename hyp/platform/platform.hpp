@@ -4,6 +4,7 @@
 #include "hyp/address.hpp"
 #include "hyp/memory/range_set.hpp"
 #include "hyp/platform/fdt.hpp"
+#include "hyp/platform/uart.hpp"
 #include "hyp/result.hpp"
 #include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
@@ -35,16 +36,6 @@ struct InterruptController {
     FdtNode node{};
     std::optional<u32> phandle{};
     u32 cells = 0; ///< of a specifier
-};
-
-enum class UartKind {
-    pl011,
-    sbsa, ///< the part of a PL011 that the SBSA asks for: data and flags, no line control
-};
-
-struct UartInfo {
-    UartKind kind;
-    PhysRange frame;
 };
 
 /// A stretch of a host bridge's outbound address space.
@@ -96,7 +87,7 @@ struct Platform {
     InterruptController interrupt_controller;
     /// The phandles of those controllers of messages that a VM may have, as far as they have one.
     StaticVector<u32, 64> message_controllers;
-    std::optional<UartInfo> uart; ///< /chosen/stdout-path, if it is one that Baton can drive
+    std::optional<UartInfo> uart; ///< FirstLook's
     StaticVector<PciHost, 16> pci_hosts;
     StaticVector<PhysRange, 64> virtio_mmio; ///< register frames, not rounded to pages
     BootImages boot_images;                  ///< of the host VM
