@@ -61,6 +61,41 @@ const char* kind_name(UartKind kind) {
     return "?";
 }
 
+/// How much is used of what Baton has room for.
+struct Need {
+    const char* what;
+    usize most, room;
+};
+std::vector<Need> needs;
+
+void note_need(const char* what, usize used, usize room) {
+    for (Need& need : needs) {
+        if (std::string_view{need.what} == what) {
+            need.most = std::max(need.most, used);
+            return;
+        }
+    }
+    needs.push_back({what, used, room});
+}
+
+template <class T>
+void note_need(const char* what, const T& list) {
+    note_need(what, list.size(), T::capacity);
+}
+
+void note_needs(const Platform& platform) {
+    note_need("CPUs", platform.cpus);
+    note_need("ranges of RAM", platform.ram.size(), Platform::max_ram_ranges);
+    note_need("reserved ranges", platform.reserved);
+    note_need("device ranges", platform.devices.size(), DeviceRanges::capacity);
+    note_need("PCI hosts", platform.pci_hosts);
+    note_need("ITSs", platform.arch->gic.its);
+    note_need("redistributor regions", platform.arch->gic.redistributors);
+    for (const PciHost& host : platform.pci_hosts) {
+        note_need("windows of a PCI host", host.windows);
+    }
+}
+
 struct Outcome {
     std::string refusal; ///< empty: Baton runs
     std::vector<std::string> notes;
@@ -74,6 +109,7 @@ Outcome outcome_of(const File& dtb) {
     } else if (auto division = std::make_unique<Division>(); !divide(dtb, *platform, *division)) {
         outcome.refusal = std::string(division->fault());
     }
+    note_needs(*platform);
     for (const char* text : platform->notes) {
         outcome.notes.emplace_back(text);
     }
@@ -133,36 +169,30 @@ File with_gicv3(const File& dtb) {
     });
 }
 
-/// In the place of a spin table and of no method at all.
-File with_psci(const File& dtb) {
-    return changed(dtb, [](void* fdt) {
+bool is_method(const char* method, int size, std::string_view wanted) {
+    return method == nullptr
+               ? wanted.empty()
+               : std::string_view{method, static_cast<usize>(size)} == std::string{wanted} + '\0';
+}
+
+/// @param replaced the enable-method, empty for none, in whose place PSCI comes
+File with_psci(const File& dtb, std::string_view replaced) {
+    return changed(dtb, [&](void* fdt) {
         const int cpus = fdt_path_offset(fdt, "/cpus");
         for (int cpu = fdt_first_subnode(fdt, cpus); cpu >= 0; cpu = fdt_next_subnode(fdt, cpu)) {
             int size = 0;
             const auto* method =
                 static_cast<const char*>(fdt_getprop(fdt, cpu, "enable-method", &size));
-            if (method != nullptr && std::string(method) == "spin-table") {
+            if (is_method(method, size, replaced)) {
                 fdt_setprop_string(fdt, cpu, "enable-method", "psci");
             }
         }
-        if (find_compatible(fdt, {"arm,psci-1.0", "arm,psci-0.2"}) < 0) {
+        if (find_compatible(fdt, {"arm,psci-1.0", "arm,psci-0.2", "arm,psci"}) < 0) {
             const int psci = fdt_add_subnode(fdt, 0, "psci-of-the-survey");
             fdt_setprop_string(fdt, psci, "compatible", "arm,psci-1.0");
             fdt_setprop_string(fdt, psci, "method", "smc");
         }
     });
-}
-
-bool has_spin_table(const File& dtb) {
-    const auto fdt = Fdt::open(dtb);
-    const auto cpus = fdt ? fdt->find("/cpus") : std::nullopt;
-    bool found = false;
-    if (cpus) {
-        for_each_child(*cpus, [&](FdtNode cpu) {
-            found = found || cpu.string("enable-method") == "spin-table";
-        });
-    }
-    return found;
 }
 
 void survey(const char* name) {
@@ -172,11 +202,14 @@ void survey(const char* name) {
     std::string verdict = "runs";
     std::string why = now.refusal;
     if (!now.refusal.empty()) {
-        const bool spins = has_spin_table(dtb);
         verdict = "refused";
-        if (const auto other = outcome_of(with_gicv3(dtb)); other.refusal.empty()) {
+        const auto runs = [](const File& other) { return outcome_of(other).refusal.empty(); };
+        const Outcome other = outcome_of(with_gicv3(dtb));
+        if (other.refusal.empty()) {
             verdict = "but for its GICv2";
-        } else if (spins && outcome_of(with_gicv3(with_psci(dtb))).refusal.empty()) {
+        } else if (runs(with_gicv3(with_psci(dtb, "")))) {
+            verdict = "if its loader adds PSCI";
+        } else if (runs(with_gicv3(with_psci(dtb, "spin-table")))) {
             verdict = "but for its spin table";
         } else {
             why = other.refusal; // what is wrong beside the GIC
@@ -195,6 +228,9 @@ void survey(const char* name) {
 int main(int argc, char** argv) {
     for (int i = 1; i < argc; i++) {
         survey(argv[i]);
+    }
+    for (const Need& need : needs) {
+        std::printf("# %s: %zu of %zu\n", need.what, need.most, need.room);
     }
     return 0;
 }

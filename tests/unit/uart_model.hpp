@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 #include <functional>
+#include <optional>
 #include <string>
 
 /// Register files of UARTs, as far as a driver that only prints can see them. An access that the
@@ -70,16 +71,27 @@ static_assert(UartMemory<ModelMemory>);
 struct SimpleUart {
     Access flags, data;
     u32 when_full = 0, when_not_full = 0, when_empty = 0, when_not_empty = 0;
+    /// One in which the transmitter is switched on, if there is such.
+    std::optional<Access> control{};
+    u32 control_value = 0, when_on = 0;
 
-    void build(Model& made) const {
+    void build(Model& made) {
         made.read = [this, &made](Access at) {
+            if (at == control) {
+                return control_value;
+            }
             REQUIRE(at == flags);
             made.line.look();
             return (made.line.is_full() ? when_full : when_not_full) |
                    (made.line.is_empty() ? when_empty : when_not_empty);
         };
         made.write = [this, &made](Access at, u32 value) {
+            if (at == control) {
+                control_value = value;
+                return;
+            }
             REQUIRE(at == data);
+            REQUIRE((!control || control_value == when_on));
             made.line.put(value);
         };
     }

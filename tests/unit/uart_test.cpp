@@ -45,7 +45,7 @@ void check(const UartInfo& uart, Model& made) {
     model = nullptr;
 }
 
-void check(const UartInfo& uart, const SimpleUart& simple) {
+void check(const UartInfo& uart, SimpleUart simple) {
     Model made;
     simple.build(made);
     check(uart, made);
@@ -59,10 +59,13 @@ TEST_CASE("UARTs with a register of flags and one of data") {
     check(info(UartKind::ns8250, 0, 2, 4), SimpleUart{{5 << 2, 4}, {0, 4}, 0, 1 << 5, 1 << 6, 0});
     check(info(UartKind::ns8250, 0x40, 1, 2),
           SimpleUart{{0x40 + (5 << 1), 2}, {0x40, 2}, 0, 1 << 5, 1 << 6, 0});
-    check(info(UartKind::cadence), SimpleUart{{0x2c, 4}, {0x30, 4}, 1 << 4, 0, 1 << 3, 1 << 11});
+    check(info(UartKind::cadence),
+          SimpleUart{{0x2c, 4}, {0x30, 4}, 1 << 4, 0, 1 << 3, 1 << 11, Access{0, 4}, 0x128, 0x118});
     check(info(UartKind::lpuart, 0x10), SimpleUart{{0x14, 4}, {0x1c, 4}, 0, 1 << 23, 1 << 22, 0});
     check(info(UartKind::lpuart), SimpleUart{{0x04, 4}, {0x0c, 4}, 0, 1 << 23, 1 << 22, 0});
-    check(info(UartKind::meson), SimpleUart{{0x0c, 4}, {0, 4}, 1 << 21, 0, 1 << 22, 1 << 25});
+    check(
+        info(UartKind::meson),
+        SimpleUart{{0x0c, 4}, {0, 4}, 1 << 21, 0, 1 << 22, 1 << 25, Access{8, 4}, 0x2000, 0x3000});
     check(info(UartKind::armada), SimpleUart{{0x0c, 4}, {4, 4}, 1 << 11, 0, 1 << 6, 0});
 }
 

@@ -5,10 +5,15 @@
 
 namespace baton {
 
-/// Cadence UART, of Zynq and ZynqMP (AMD UG1085, UG1087: module UART).
+/// Cadence UART, of Zynq and ZynqMP (AMD UG1085, UG1087: module UART). Its transmitter is off after
+/// a reset, and when a guest has shut its driver down.
 template <class Port>
 struct Cadence {
     static bool put(Port& port, u8 c) {
+        const u32 control = port.read32(CR);
+        if ((control & (TX_EN | TX_DIS)) != TX_EN) {
+            port.write32(CR, (control & ~TX_DIS) | TX_EN);
+        }
         if (!port.wait([&] { return (port.read32(SR) & TXFULL) == 0; })) {
             return false;
         }
@@ -20,7 +25,8 @@ struct Cadence {
     }
 
   private:
-    static constexpr u32 SR = 0x2c, FIFO = 0x30;
+    static constexpr u32 CR = 0x00, SR = 0x2c, FIFO = 0x30;
+    static constexpr u32 TX_EN = 1 << 4, TX_DIS = 1 << 5;
     static constexpr u32 TXEMPTY = 1 << 3, TXFULL = 1 << 4, TACTIVE = 1 << 11;
 };
 

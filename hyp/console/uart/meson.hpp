@@ -5,10 +5,14 @@
 
 namespace baton {
 
-/// Amlogic Meson UART (S905 datasheet, 27.4).
+/// Amlogic Meson UART (S905 datasheet, 27.4). Its transmitter may be off until it is needed.
 template <class Port>
 struct Meson {
     static bool put(Port& port, u8 c) {
+        const u32 control = port.read32(CONTROL);
+        if ((control & TX_EN) == 0) {
+            port.write32(CONTROL, control | TX_EN);
+        }
         if (!port.wait([&] { return (port.read32(STATUS) & TX_FULL) == 0; })) {
             return false;
         }
@@ -21,7 +25,8 @@ struct Meson {
     }
 
   private:
-    static constexpr u32 WFIFO = 0x00, STATUS = 0x0c;
+    static constexpr u32 WFIFO = 0x00, CONTROL = 0x08, STATUS = 0x0c;
+    static constexpr u32 TX_EN = 1 << 12;
     static constexpr u32 TX_FULL = 1 << 21, TX_EMPTY = 1 << 22, XMIT_BUSY = 1 << 25;
 };
 
