@@ -11,6 +11,24 @@ namespace baton {
 
 namespace {
 
+/// Is the range what the node, a bus, passes on to its children? Some boards' trees have that in
+/// the bus's `reg` too, where no register of its own is.
+bool is_window_of(const FdtWalk& walk, PhysRange range) {
+    const FdtNode bus = walk.node();
+    const CellCounts cells = bus.child_cells();
+    CellReader reader{bus.get("ranges").value_or(Bytes{})};
+    while (reader.skip(cells.address)) {
+        const auto window = reader.take_range({walk.cells().address, cells.size});
+        if (!window) {
+            break;
+        }
+        if (walk.to_cpu(*window) == range) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// All that the node's device answers to: registers, and what a PCI host bridge passes on.
 template <class Visitor>
 void for_each_page_range(const FdtWalk& walk, Visitor visit) {
@@ -19,7 +37,11 @@ void for_each_page_range(const FdtWalk& walk, Visitor visit) {
             visit(*pages);
         }
     };
-    for_each_reg(walk, in_pages);
+    for_each_reg(walk, [&](PhysRange range) {
+        if (!is_window_of(walk, range)) {
+            in_pages(range);
+        }
+    });
     if (is_pci_host(walk)) {
         PciHost host;
         (void)read_pci_host(walk, host); // parse_platform has found nothing wrong with it

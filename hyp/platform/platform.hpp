@@ -53,7 +53,7 @@ struct PciHost {
     PhysRange ecam; ///< cut to what first_bus to last_bus need; empty: it is none of these
     u8 first_bus = 0;
     u8 last_bus = 0;
-    StaticVector<PciWindow, 8> windows;
+    StaticVector<PciWindow, 12> windows; ///< boards have up to 7
 };
 
 /// One kernel that the loader brought, from a pair of `multiboot,module` nodes.
@@ -72,13 +72,15 @@ using BootImages = StaticVector<BootImage, 8>; ///< ascending by the kernel's ad
 /// DTB that it was read from.
 struct Platform {
     static constexpr usize max_ram_ranges = 32;
+    static constexpr usize max_reserved = 128; ///< kernels' DTBs for boards have up to 50
     static constexpr u32 max_clusters = 128;
 
     /// In the DTB's order, without those that it says are broken. CpuId indexes it.
     StaticVector<CpuInfo, max_cpus> cpus;
     u32 cluster_count = 0;        ///< those with counters; the numbers in CpuInfo are below it
     RangeSet<max_ram_ranges> ram; ///< whole pages
-    StaticVector<ReservedRange, 64> reserved; ///< byte ranges as the DTB has them, unsorted
+    StaticVector<ReservedRange, max_reserved>
+        reserved; ///< byte ranges as the DTB has them, unsorted
     /// Whole pages to map as devices for the guest: every enabled node's registers, PCI windows and
     /// ECAM; without RAM and without what the architecture keeps: the interrupt controller's.
     DeviceRanges devices;

@@ -7,7 +7,7 @@ namespace {
 
 Result<> reserve(Platform& platform, PhysRange range, bool no_map) {
     if (!range.empty() && !platform.reserved.push({range, no_map})) {
-        return fail(platform, Error::too_many, "more than 64 reserved memory ranges");
+        return fail(platform, Error::too_many, "more than 128 reserved memory ranges");
     }
     return {};
 }

@@ -368,7 +368,7 @@ TEST_CASE("oddities that change little") {
 TEST_CASE("more than there is room for is refused") {
     Dtb dtb = Dtb::load("board.dtb");
     std::vector<u32> banks;
-    for (u32 i = 0; i < 65; i++) {
+    for (u32 i = 0; i < Platform::max_reserved + 1; i++) {
         banks.insert(banks.end(), {0x10, i * 0x20000, 0, 0x10000});
     }
     SUBCASE("RAM") {
