@@ -29,6 +29,16 @@ bool is_window_of(const FdtWalk& walk, PhysRange range) {
     return false;
 }
 
+// Not inlined, as find_claim below: a host bridge is as large as a walk.
+template <class Visitor>
+[[gnu::noinline]] void for_each_window(const FdtWalk& walk, Visitor visit) {
+    PciHost host;
+    (void)read_pci_host(walk, host); // parse_platform has found nothing wrong with it
+    for (const PciWindow& window : host.windows) {
+        visit(window.cpu);
+    }
+}
+
 /// All that the node's device answers to: registers, and what a PCI host bridge passes on.
 template <class Visitor>
 void for_each_page_range(const FdtWalk& walk, Visitor visit) {
@@ -43,11 +53,7 @@ void for_each_page_range(const FdtWalk& walk, Visitor visit) {
         }
     });
     if (is_pci_host(walk)) {
-        PciHost host;
-        (void)read_pci_host(walk, host); // parse_platform has found nothing wrong with it
-        for (const PciWindow& window : host.windows) {
-            in_pages(window.cpu);
-        }
+        for_each_window(walk, in_pages);
     }
 }
 
