@@ -11,12 +11,27 @@ namespace baton {
 
 namespace {
 
+/// Is there a child in it, at the address that it has on the parent's bus?
+bool has_child_in(const FdtWalk& walk, CellCounts cells, PhysRange range) {
+    bool found = false;
+    for_each_child(walk.node(), [&](FdtNode child) {
+        const auto reg = CellReader{child.get("reg").value_or(Bytes{})}.take_range(cells);
+        const auto on_cpu = reg && !reg->empty() ? walk.to_cpu(*reg) : std::nullopt;
+        found = found || (on_cpu && range.contains(*on_cpu));
+    });
+    return found;
+}
+
 /// Is the range what the node, a bus, passes on to its children? Some boards' trees have that in
 /// the bus's `reg` too, where no register of its own is.
 bool is_window_of(const FdtWalk& walk, PhysRange range) {
     const FdtNode bus = walk.node();
     const CellCounts cells = bus.child_cells();
-    CellReader reader{bus.get("ranges").value_or(Bytes{})};
+    const auto ranges = bus.get("ranges");
+    if (!ranges || ranges->empty()) {
+        return ranges && has_child_in(walk, cells, range);
+    }
+    CellReader reader{*ranges};
     while (reader.skip(cells.address)) {
         const auto window = reader.take_range({walk.cells().address, cells.size});
         if (!window) {
