@@ -55,6 +55,11 @@ def survey(folder: Path, log: Path) -> tuple[list[Machine], list[str]]:
     return machines, [line[2:] for line in lines if line.startswith("# ")]
 
 
+def notes_of(machine: Machine) -> str:
+    """Each once."""
+    return "; ".join(dict.fromkeys(machine.notes.split("; ")))
+
+
 def table(machines: list[Machine], needs: list[str]) -> str:
     def counted(title: str, key: Callable[[Machine], str]) -> list[str]:
         found = Counter(map(key, machines))
@@ -68,7 +73,7 @@ def table(machines: list[Machine], needs: list[str]) -> str:
     rows += counted("Refused, and not for its GICv2, spin table or loader alone:",
                     lambda machine: machine.reason if machine.verdict == "refused" else "")
     rows += counted("Consoles:", lambda machine: machine.console)
-    rows += counted("What is left out of those that run today:", lambda machine: machine.notes if machine.verdict == "runs" else "")
+    rows += counted("What is left out of those that run today:", lambda machine: notes_of(machine) if machine.verdict == "runs" else "")
     return "\n".join([*rows, "", "The most of:", *needs, ""])
 
 
