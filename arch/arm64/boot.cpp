@@ -10,8 +10,8 @@
 #include "arch/arm64/console/consoles.hpp"
 #include "arch/arm64/departure.hpp"
 #include "arch/arm64/el2_map.hpp"
-#include "arch/arm64/faults.hpp"
 #include "arch/arm64/firmware.hpp"
+#include "arch/arm64/first_look.hpp"
 #include "arch/arm64/hypervisor.hpp"
 #include "arch/arm64/image.hpp"
 #include "arch/arm64/move.hpp"
@@ -35,32 +35,18 @@ alignas(Hypervisor) constinit std::byte hypervisor_storage[sizeof(Hypervisor)]{}
 
 namespace {
 
-void read_options() {
-    Hypervisor& baton = hypervisor();
-    const OptionProblems problems = parse_options(baton.platform.bootargs, baton.options);
-    for (const OptionProblem& problem : problems) {
-        log::line("warning: option {} ignored: {}", problem.word, problem.why);
-    }
-    set_panic_action(baton.options.panic);
-    plan_faults({baton.options.step_faults.begin(), baton.options.step_faults.end()},
-                guest_kexec_steps());
-}
-
-/// Reads DTB or tables; from then on there is a console, and a mistake can be told.
+/// Reads DTB or tables. With the first look there is a console, and a mistake can be told.
 std::span<const std::byte> read_platform(const void* dtb) {
-    Hypervisor& baton = hypervisor();
+    Platform& platform = hypervisor().platform;
     const auto bytes = locate_dtb(dtb);
     if (!bytes) {
         refuse_to_boot("x0 does not hold the address of a DTB");
     }
-    const auto parsed = read_machine_early(*bytes, baton.platform);
-    if (baton.platform.uart && map_early(baton.platform.uart->frame, HypMemory::device)) {
-        baton.console.emplace(baton.platform.uart->frame.begin);
-        log::attach_console([](std::string_view text) { hypervisor().console->write(text); });
-    }
-    read_options();
+    take_first_look(*bytes);
+    const auto parsed = read_machine_early(*bytes, platform);
+    take_second_look(platform);
     if (!parsed) {
-        refuse_to_boot(baton.platform.fault);
+        refuse_to_boot(platform.fault);
     }
     return *bytes;
 }

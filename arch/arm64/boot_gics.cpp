@@ -58,7 +58,8 @@ gic::SpiSet spis_of(VmId vm) {
 void own_uart() {
     Hypervisor& baton = hypervisor();
     const auto interrupt = baton.division.uart_interrupt();
-    if (has_consoles() && interrupt && !baton.gic.own_spi(*interrupt, this_cpu().mpidr)) {
+    if (has_consoles() && baton.console->has_input() && interrupt &&
+        !baton.gic.own_spi(*interrupt, this_cpu().mpidr)) {
         log::line("warning: the UART's interrupt {} is not there: consoles take no input",
                   *interrupt);
     }

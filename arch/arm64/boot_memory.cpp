@@ -78,8 +78,7 @@ u64 pool_size(std::span<const std::byte> dtb) {
 
 /// Left out of the EL2 map: guard pages, two for each CPU and one for the boot stack, and what
 /// nobody may map, for even a speculative access to it can be an error. Too large for a stack.
-constinit StaticVector<PhysRange, 2 * max_cpus + 1 + decltype(Platform::reserved)::capacity>
-    unmapped{};
+constinit StaticVector<PhysRange, 2 * max_cpus + 1 + Platform::max_reserved> unmapped{};
 
 void lay_out_cpus() {
     Hypervisor& baton = hypervisor();

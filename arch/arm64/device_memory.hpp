@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/barrier.hpp"
 #include "hyp/devices/device_memory.hpp"
 
 namespace baton::arm64 {
@@ -32,6 +33,8 @@ struct MappedDevices {
     static void write32(PhysAddr at, u32 value) {
         asm volatile("str %w0, [%1]" ::"r"(value), "r"(at.value) : "memory");
     }
+    /// Between two reads of a register that is waited for.
+    static void pause() { yield(); }
 };
 static_assert(DeviceMemory<MappedDevices>);
 

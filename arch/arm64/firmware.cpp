@@ -15,9 +15,17 @@ enum Function : u32 {
     MIGRATE_INFO_TYPE = 0x8400'0006,
 };
 
+constinit bool is_there = false; ///< set once, before other CPUs run
+
 } // namespace
 
+void found() { is_there = true; }
+
 i64 call(u32 function, u64 a1, u64 a2, u64 a3) {
+    constexpr i64 NOT_SUPPORTED = -1;
+    if (!is_there) {
+        return NOT_SUPPORTED;
+    }
     register u64 x0 asm("x0") = function;
     register u64 x1 asm("x1") = a1;
     register u64 x2 asm("x2") = a2;

@@ -25,7 +25,12 @@ enum class PsciStatus : i64 {
     invalid_address = -9,
 };
 
-/// One SMC with up to three arguments; x4 to x17 may be clobbered (SMCCC 1.0).
+/// The machine's description tells of PSCI by SMC. Before that, and without it, nothing is called:
+/// where there is no EL3 nobody would answer, or the call is UNDEFINED.
+void found();
+
+/// One SMC with up to three arguments; x4 to x17 may be clobbered (SMCCC 1.0). Without a firmware
+/// that takes one the answer is SMCCC's NOT_SUPPORTED, -1.
 i64 call(u32 function, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0);
 
 /// One SMC with all registers that a call may have, and its answer in them (SMCCC 1.2).
@@ -43,6 +48,7 @@ bool is_off(Mpidr cpu);
 /// MIGRATE_INFO_TYPE: 0 and 1 a Trusted OS lives on one CPU, else there is none that needs care.
 i64 migrate_info_type();
 
+/// Where the firmware does not do it this CPU halts.
 [[noreturn]] void system_off();
 [[noreturn]] void system_reset();
 

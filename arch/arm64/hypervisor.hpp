@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/console/console.hpp"
 #include "arch/arm64/dsu/clusters.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
 #include "arch/arm64/mmu/stage2.hpp"
 #include "arch/arm64/percpu.hpp"
-#include "arch/arm64/pl011.hpp"
 #include "arch/arm64/platform/arch_platform.hpp"
 #include "arch/arm64/vgic/vgic.hpp"
 #include "arch/arm64/vm_arch.hpp"
@@ -30,7 +30,7 @@ namespace baton::arm64 {
 struct Hypervisor {
     FullPlatform platform;
     Options options;
-    std::optional<Pl011> console;
+    std::optional<Console> console;
     MemoryLayout layout;
     BumpAllocator pool;
     std::optional<Stage1> map;

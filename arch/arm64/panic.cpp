@@ -22,6 +22,7 @@ namespace {
 struct State {
     std::atomic<bool> begun{false};
     std::atomic<u32> stopped{0};
+    std::atomic<bool> ended{false};
     std::atomic<PanicAction> action{PanicAction::reset};
 };
 constinit State state{};
@@ -119,7 +120,9 @@ void set_panic_action(PanicAction action) { state.action.store(action, std::memo
 
 void end_machine() {
     log::flush_all();
-    switch (state.action.load(std::memory_order_relaxed)) {
+    // Where nobody takes it, the SMC or HLT is an exception, and comes back here.
+    const bool tried = state.ended.exchange(true, std::memory_order_relaxed);
+    switch (tried ? PanicAction::halt : state.action.load(std::memory_order_relaxed)) {
     case PanicAction::semihosting:
         semihosting_exit(1);
         break;

@@ -35,7 +35,7 @@ struct VmArch {
     std::span<const PciHost> pci_hosts;
     StaticVector<PhysRange, 64> virtio_mmio; ///< those of its frames that have a device
     arm64::FirmwareBuffers firmware_buffers;
-    arm64::TrapMap traps;                    ///< devices that Baton emulates
+    arm64::TrapMap traps; ///< devices that Baton emulates
     arm64::Vgic vgic;
     std::optional<arm64::Vpl011> console;
     InterruptId console_interrupt{}; ///< an SPI that no device has

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/boot_modules.hpp"
+#include "hyp/platform/first_look.hpp"
 #include "hyp/platform/parse.hpp"
 
 namespace baton {
@@ -43,7 +44,12 @@ Result<> parse_chosen(const Fdt& fdt, Platform& platform) {
         note(platform, "no /chosen, so no boot modules");
         return {};
     }
-    platform.bootargs = chosen->string("bootargs");
+    const FirstLook look = look_first(fdt);
+    platform.bootargs = look.bootargs;
+    platform.uart = look.uart;
+    if (!look.uart) {
+        note(platform, look.why_no_uart);
+    }
     collect_seed(*chosen, platform);
     // /chosen is no bus, so it often has no cell counts of its own: the root's are meant then.
     const char* problem = nullptr;

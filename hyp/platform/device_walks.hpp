@@ -8,6 +8,20 @@
 /// What a node's device has of the machine.
 namespace baton {
 
+/// Is the range what the node, a bus, passes on to its children? Some boards' trees have that in
+/// the bus's `reg` too, where no register of its own is.
+bool is_window_of(const FdtWalk& walk, PhysRange range);
+
+// Not inlined: a host bridge is as large as a walk.
+template <class Visitor>
+[[gnu::noinline]] void for_each_window(const FdtWalk& walk, Visitor visit) {
+    PciHost host;
+    (void)read_pci_host(walk, host); // parse_platform has found nothing wrong with it
+    for (const PciWindow& window : host.windows) {
+        visit(window.cpu);
+    }
+}
+
 /// All that the node's device answers to: registers, and what a PCI host bridge passes on.
 template <class Visitor>
 void for_each_page_range(const FdtWalk& walk, Visitor visit) {
@@ -16,13 +30,13 @@ void for_each_page_range(const FdtWalk& walk, Visitor visit) {
             visit(*pages);
         }
     };
-    for_each_reg(walk, in_pages);
-    if (is_pci_host(walk)) {
-        PciHost host;
-        (void)read_pci_host(walk, host); // parse_platform has found nothing wrong with it
-        for (const PciWindow& window : host.windows) {
-            in_pages(window.cpu);
+    for_each_reg(walk, [&](PhysRange range) {
+        if (!is_window_of(walk, range)) {
+            in_pages(range);
         }
+    });
+    if (is_pci_host(walk)) {
+        for_each_window(walk, in_pages);
     }
 }
 

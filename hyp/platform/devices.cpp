@@ -9,21 +9,18 @@ namespace {
 /// One walk over the tree that looks at every node once.
 class DeviceParser {
   public:
-    DeviceParser(const Fdt& fdt, Platform& platform)
-        : fdt_{fdt}, platform_{platform}, stdout_{stdout_node(fdt)} {}
+    DeviceParser(const Fdt& fdt, Platform& platform) : fdt_{fdt}, platform_{platform} {}
 
     Result<> run();
 
   private:
     Result<> visit(FdtWalk& walk);
     Result<> parse(const FdtWalk& walk);
-    void parse_uart(const FdtWalk& walk);
     Result<> add_registers(const FdtWalk& walk);
     Result<> hide_ram();
 
     const Fdt& fdt_;
     Platform& platform_;
-    std::optional<FdtNode> stdout_;
 };
 
 Result<> DeviceParser::run() {
@@ -78,21 +75,7 @@ Result<> DeviceParser::parse(const FdtWalk& walk) {
             return fail(platform_, Error::too_many, "more than 64 virtio-mmio devices");
         }
     }
-    if (node == stdout_) {
-        parse_uart(walk);
-    }
     return add_registers(walk);
-}
-
-void DeviceParser::parse_uart(const FdtWalk& walk) {
-    const FdtNode node = walk.node();
-    const bool is_pl011 = node.is_compatible("arm,pl011");
-    const auto frame = walk.reg(0);
-    if (frame && (is_pl011 || node.is_compatible("arm,sbsa-uart"))) {
-        platform_.uart = {is_pl011 ? UartKind::pl011 : UartKind::sbsa, *frame};
-    } else {
-        note(platform_, "stdout-path names a UART that Baton has no driver for");
-    }
 }
 
 Result<> DeviceParser::add_registers(const FdtWalk& walk) {
@@ -103,18 +86,6 @@ Result<> DeviceParser::add_registers(const FdtWalk& walk) {
 }
 
 } // namespace
-
-std::optional<FdtNode> stdout_node(const Fdt& fdt) {
-    const auto chosen = fdt.find("/chosen");
-    if (!chosen) {
-        return std::nullopt;
-    }
-    std::string_view path = chosen->string("stdout-path");
-    if (path.empty()) {
-        path = chosen->string("linux,stdout-path");
-    }
-    return fdt.find(path.substr(0, path.find(':'))); // behind the colon: 115200n8
-}
 
 bool may_hold_devices(FdtNode node) {
     const std::string_view name = node.name();

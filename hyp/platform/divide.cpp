@@ -2,6 +2,7 @@
 #include "hyp/platform/divide.hpp"
 
 #include "hyp/platform/boot_modules.hpp"
+#include "hyp/platform/first_look.hpp"
 
 #include <algorithm>
 
@@ -26,7 +27,8 @@ Result<> Divider::run() {
     division_.vm_count_ = 1;
     VmConfig& host = division_.configs_[0];
     host.name = host_name;
-    host.has_console = platform_.uart.has_value();
+    // One that a command line tells of, and no node, cannot be taken out of the host VM's DTB.
+    host.has_console = platform_.uart && look_first(fdt_).uart_node;
     host.boot_images = platform_.boot_images;
     (void)nodes_.push(fdt_.root());
 
@@ -68,7 +70,7 @@ Result<> Divider::add_vm(FdtNode node) {
     VmConfig& vm = division_.configs_[division_.vm_count_++];
     vm.name = name;
     vm.has_console = node.has("vpl011");
-    if (vm.has_console && !platform_.uart) {
+    if (vm.has_console && !division_.configs_[0].has_console) {
         return division_.refuse(Error::unsupported,
                                 "VM {}: it cannot have a vpl011 on a machine without a "
                                 "UART that Baton drives",

@@ -2,6 +2,7 @@
 #include "hyp/platform/arch_nodes.hpp"
 #include "hyp/platform/device_walks.hpp"
 #include "hyp/platform/divide.hpp"
+#include "hyp/platform/first_look.hpp"
 
 #include <algorithm>
 
@@ -11,7 +12,7 @@ Result<> DeviceDivider::run(std::span<const FdtNode> nodes) {
     // One VM alone has the UART as it is. Baton's is found by its path first: what is passed
     // through is held against it.
     if (nodes.size() > 1 && platform_.uart) {
-        if (const auto uart = stdout_node(fdt_)) {
+        if (const auto uart = look_first(fdt_).uart_node) {
             division_.uart_ = uart->offset();
         } else if (platform_.tables) {
             take_uart(*platform_.uart);

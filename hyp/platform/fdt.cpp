@@ -192,7 +192,7 @@ std::string_view FdtNode::path(std::span<char> buffer) const {
     return {buffer.data()};
 }
 
-Result<Fdt> Fdt::open(Bytes dtb) {
+Result<Fdt> Fdt::open_unchecked(Bytes dtb) {
     const void* fdt = dtb.data();
     // Version 17 (2007) is the first with a size for each block.
     if (dtb.size() < sizeof(fdt_header) || fdt_check_header(fdt) != 0 || fdt_version(fdt) < 17 ||
@@ -203,10 +203,15 @@ Result<Fdt> Fdt::open(Bytes dtb) {
     if (!is_aligned(fdt_off_mem_rsvmap(fdt), 8) || !is_aligned(fdt_off_dt_struct(fdt), 4)) {
         return std::unexpected(Error::bad_dtb);
     }
-    if (fdt_num_mem_rsv(fdt) < 0 || !is_well_formed(fdt)) {
+    return Fdt{dtb.first(fdt_totalsize(fdt))};
+}
+
+Result<Fdt> Fdt::open(Bytes dtb) {
+    const auto fdt = open_unchecked(dtb);
+    if (fdt && (fdt_num_mem_rsv(fdt->data()) < 0 || !is_well_formed(fdt->data()))) {
         return std::unexpected(Error::bad_dtb);
     }
-    return Fdt{dtb.first(fdt_totalsize(fdt))};
+    return fdt;
 }
 
 std::optional<FdtNode> Fdt::find(std::string_view path) const {

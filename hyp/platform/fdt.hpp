@@ -116,6 +116,10 @@ class Fdt {
   public:
     /// Errors: bad_dtb.
     static Result<Fdt> open(Bytes dtb);
+    /// The same of a tree of which only the header is checked. Its nodes and properties can be
+    /// read, and a walk ends: at the damage, if there is some. For nothing else.
+    /// Errors: bad_dtb.
+    static Result<Fdt> open_unchecked(Bytes dtb);
 
     const void* data() const { return dtb_.data(); }
     Bytes bytes() const { return dtb_; }

@@ -2,6 +2,7 @@
 #include "hyp/platform/guest_dtb_filter.hpp"
 
 #include "hyp/platform/arch_nodes.hpp"
+#include "hyp/platform/first_look.hpp"
 #include "hyp/platform/parse.hpp"
 
 #include <algorithm>
@@ -35,7 +36,7 @@ GuestDtbFilter::GuestDtbFilter(const Fdt& source, const GuestRequest& request,
                   request.division->vms().size() > 1},
       scratch_{scratch} {
     if (is_divided_ && request.division->platform().uart) {
-        uart_ = stdout_node(source);
+        uart_ = look_first(source).uart_node;
     }
 }
 
@@ -208,11 +209,24 @@ bool GuestDtbFilter::keeps(const FdtProperty& property, FdtNode node, NodeKind k
         return !is_one_of(name, {"reg", "interrupts", "interrupts-extended"}) &&
                !refers_to_hidden(property);
     case NodeKind::uart:
-        return !is_one_of(
-            name, {"interrupts", "interrupts-extended", "interrupt-parent", "dmas", "dma-names"});
+        return keeps_of_uart(name);
     default:
         return for_host || (name != "domain-idle-states" && !refers_to_hidden(property));
     }
+}
+
+bool GuestDtbFilter::makes_other_uart() const {
+    const auto& uart = request_.division->platform().uart;
+    return uart && uart->kind != console_kind(*uart);
+}
+
+/// Of another kind than the machine's it has the address only.
+bool GuestDtbFilter::keeps_of_uart(std::string_view name) const {
+    if (makes_other_uart()) {
+        return is_one_of(name, {"reg", "phandle", "linux,phandle", "status"});
+    }
+    return !is_one_of(
+        name, {"interrupts", "interrupts-extended", "interrupt-parent", "dmas", "dma-names"});
 }
 
 bool GuestDtbFilter::keeps_of_chosen(std::string_view name) const {

@@ -48,6 +48,8 @@ class GuestDtbFilter {
     bool is_in_memory(PhysRange range) const;
     /// Is the machine divided, and this not the host VM?
     bool is_further_vm() const { return is_divided_ && request_.vm != host_vm; }
+    /// Is the UART that Baton makes for the guest another one than the machine has there?
+    bool makes_other_uart() const;
 
   private:
     bool hides_child_of_chosen(FdtNode node) const;
@@ -59,6 +61,7 @@ class GuestDtbFilter {
     bool is_console(FdtNode node) const { return request_.console && node == uart_; }
     bool survives(std::string_view path) const;
     bool keeps_of_chosen(std::string_view name) const;
+    bool keeps_of_uart(std::string_view name) const;
     bool refers_to_hidden(const FdtProperty& property) const;
     bool is_hidden(std::optional<u64> phandle) const;
 

@@ -36,6 +36,10 @@ void GuestDtbBuilder::write_own_properties(FdtNode node, NodeKind kind) {
         arch::write_own_properties(request_, node, writer_, result_);
         break;
     case NodeKind::uart:
+        if (filter_.makes_other_uart()) {
+            writer_.string("compatible", "arm,sbsa-uart");
+            writer_.cells("current-speed", 1, 115'200); // Linux's driver asks for one
+        }
         write_interrupt(*request_.console);
         break;
     default:

@@ -45,9 +45,6 @@ std::optional<PhysRange> loaders_initrd(const Fdt& fdt);
 /// Is it all that the loader reserved `reserved` for?
 bool is_loaders_initrd(const Fdt& fdt, PhysRange reserved);
 
-/// The one that `stdout-path` names.
-std::optional<FdtNode> stdout_node(const Fdt& fdt);
-
 /// Can there be devices in this child of the root, or below it? Some have a reg, or children with
 /// one, that is no device's.
 bool may_hold_devices(FdtNode node);

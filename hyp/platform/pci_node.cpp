@@ -34,7 +34,7 @@ Outcome read_windows(const FdtWalk& walk, PciHost& host) {
         const auto kind = static_cast<PciWindow::Kind>(space_code - 1);
         const bool prefetchable = (*space >> 30 & 1) != 0;
         if (!host.windows.push({kind, prefetchable, *cpu, *pci_base})) {
-            return mistake(Error::too_many, "more than 8 windows of a PCI host bridge");
+            return mistake(Error::too_many, "more than 12 windows of a PCI host bridge");
         }
     }
     return {};

@@ -5,6 +5,7 @@
 #include "hyp/memory/range_set.hpp"
 #include "hyp/platform/fdt.hpp"
 #include "hyp/platform/firmware_tables.hpp"
+#include "hyp/platform/uart.hpp"
 #include "hyp/result.hpp"
 #include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
@@ -41,17 +42,6 @@ struct InterruptController {
     u32 cells = 0; ///< of a specifier
 };
 
-enum class UartKind {
-    pl011,
-    sbsa, ///< the part of a PL011 that the SBSA asks for: data and flags, no line control
-};
-
-struct UartInfo {
-    UartKind kind;
-    PhysRange frame;
-    std::optional<InterruptId> interrupt{}; ///< if the ACPI tables tell it; the DTB's is its node's
-};
-
 /// A stretch of a host bridge's outbound address space.
 struct PciWindow {
     enum class Kind { io, memory32, memory64 };
@@ -67,7 +57,7 @@ struct PciHost {
     PhysRange ecam; ///< cut to what first_bus to last_bus need; empty: it is none of these
     u8 first_bus = 0;
     u8 last_bus = 0;
-    StaticVector<PciWindow, 8> windows;
+    StaticVector<PciWindow, 12> windows; ///< boards have up to 7
 };
 
 /// One kernel that the loader brought, from a pair of `multiboot,module` nodes or from a bundle.
@@ -89,13 +79,14 @@ using BootImages = StaticVector<BootImage, 8>; ///< the one to boot, the next â€
 /// DTB that it was read from.
 struct Platform {
     static constexpr usize max_ram_ranges = 256;
+    static constexpr usize max_reserved = 512;
     static constexpr u32 max_clusters = 128;
 
     /// In the DTB's order, without those that it says are broken. CpuId indexes it.
     StaticVector<CpuInfo, max_cpus> cpus;
     u32 cluster_count = 0;        ///< those with counters; the numbers in CpuInfo are below it
     RangeSet<max_ram_ranges> ram; ///< whole pages
-    StaticVector<ReservedRange, 512> reserved; ///< byte ranges, unsorted, some of them in `ram`
+    StaticVector<ReservedRange, max_reserved> reserved; ///< byte ranges, unsorted, some in `ram`
     /// Whole pages to map as devices for the guest; without RAM and without what the architecture
     /// keeps: the interrupt controller's. By the DTB every enabled node's registers, PCI windows
     /// and ECAM. By ACPI's tables all the rest of the address space: most devices are told of in
@@ -107,7 +98,7 @@ struct Platform {
     bool has_message_controllers = false; ///< that a VM may have
     /// Their phandles, as far as they have one.
     StaticVector<u32, 64> message_controllers;
-    std::optional<UartInfo> uart;        ///< /chosen/stdout-path or SPCR's, if Baton can drive it
+    std::optional<UartInfo> uart;        ///< FirstLook's or SPCR's, if Baton can drive it
     StaticVector<PciHost, 16> pci_hosts; ///< without windows by ACPI's tables
     /// Register frames, not rounded to pages. None by ACPI's tables: they are in AML.
     StaticVector<PhysRange, 64> virtio_mmio;

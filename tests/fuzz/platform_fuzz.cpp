@@ -5,6 +5,7 @@
 #include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/memory/layout.hpp"
 #include "hyp/platform/fdt.hpp"
+#include "hyp/platform/first_look.hpp"
 #include "hyp/platform/guest_dtb.hpp"
 #include "hyp/platform/options.hpp"
 #include "hyp/platform/platform.hpp"
@@ -20,9 +21,17 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
     // A copy of the exact size at an aligned address: reads past the end are seen.
     const std::vector<std::byte> dtb(reinterpret_cast<const std::byte*>(data),
                                      reinterpret_cast<const std::byte*>(data) + size);
+    // What is read of a tree that is sound is the same at the second look.
+    const FirstLook first = look_first(Bytes(dtb));
+    if (const auto fdt = Fdt::open_unchecked(dtb)) {
+        (void)arm64::has_psci_by_smc(*fdt);
+    }
     auto platform = std::make_unique<arm64::FullPlatform>();
     if (!parse_platform(dtb, *platform)) {
         return 0;
+    }
+    if (first.uart != platform->uart || first.bootargs != platform->bootargs) {
+        std::abort();
     }
     auto division = std::make_unique<Division>();
     const bool divided = divide(dtb, *platform, *division).has_value();

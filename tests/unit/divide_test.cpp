@@ -374,6 +374,28 @@ TEST_CASE("registers in RAM and in the interrupt controller's frames are passed 
     CHECK_FALSE(division->vm(VmId{1}).devices.overlaps(range(0x0800'0000, 0x1000)));
 }
 
+TEST_CASE("a bus whose registers are its children's") {
+    Dtb dtb = Dtb::load("vms.dtb");
+    dtb.set("/soc/apb@100000", "reg", std::vector<u32>{0x100000, 0x100000});
+    for (const bool is_one_to_one : {false, true}) {
+        if (is_one_to_one) {
+            dtb.set("/soc/apb@100000", "ranges", std::vector<u32>{});
+            for (const auto& [path, begin] : {std::pair{"/soc/apb@100000/serial@9000", 0x10'9000U},
+                                              std::pair{"/soc/apb@100000/dma@3000", 0x10'3000U}}) {
+                dtb.set(path, "reg", std::vector<u32>{begin, 0x1000});
+            }
+        }
+        const auto platform = parsed(dtb);
+        const auto division = divided(dtb, *platform);
+        CHECK(platform->uart->frame == range(0x2010'9000, 0x1000));
+        CHECK(division->vm(VmId{1}).devices.contains(range(0x2010'3000, 0x1000)));
+    }
+    dtb = Dtb::load("vms.dtb");
+    // Registers that are not the window are the bus's own.
+    dtb.set("/soc/apb@100000", "reg", std::vector<u32>{0x100000, 0x80000});
+    CHECK(sentence(dtb).find("share a page of registers") != std::string::npos);
+}
+
 TEST_CASE("a bus with all that is on it") {
     Dtb dtb = Dtb::load("vms.dtb");
     dtb.set_texts(b, "baton,devices", "/soc/i2c@200000");

@@ -162,6 +162,31 @@ TEST_CASE("a VM's UART is Baton's, at the place of the machine's") {
     }
 }
 
+TEST_CASE("where the machine's UART is no PL011, a VM has SBSA's in its place") {
+    const char* const path = "/soc/apb@100000/serial@9000";
+    Dtb firmware = Dtb::load("vms.dtb");
+    firmware.set_texts(path, "compatible", std::string("acme,uart\0snps,dw-apb-uart", 26));
+    firmware.set(path, "reg-shift", std::vector<u32>{2});
+    Machine machine{firmware};
+    CHECK(machine.platform->uart->kind == UartKind::ns8250);
+    for (const VmId vm : {host_vm, vm_a}) {
+        const Built built = machine.dtb_of(vm, GuestInterrupt{.number = 120});
+        const FdtNode uart = built.node(path);
+        CHECK(reg(uart, {1, 1}) == std::vector{range(0x9000, 0x1000)});
+        CHECK(cells(uart, "interrupts") == std::vector<u64>{0, 120 - 32, 4});
+        CHECK(uart.is_compatible("arm,sbsa-uart"));
+        CHECK_FALSE(uart.is_compatible("snps,dw-apb-uart"));
+        CHECK(uart.number("current-speed") == 115'200);
+        CHECK_FALSE(uart.has("clocks"));
+        CHECK_FALSE(uart.has("reg-shift"));
+        CHECK(built.fdt().find("serial0") == uart);
+        CHECK(built.node("/chosen").string("stdout-path") == "serial0:115200n8");
+    }
+    // The host VM alone has the UART as it is.
+    const Built alone = build(firmware, {.memory = machine.memory, .bootargs = ""});
+    CHECK(alone.node(path).is_compatible("snps,dw-apb-uart"));
+}
+
 TEST_CASE("a VM without devices") {
     Machine machine = Machine::load();
     const Built built = machine.dtb_of(vm_b, std::nullopt);

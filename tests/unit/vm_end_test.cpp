@@ -202,7 +202,7 @@ TEST_CASE("a kernel that makes no call in time is given up") {
 TEST_CASE("the first call of a new kernel reports the handover") {
     static std::string console;
     log::attach_console([](std::string_view text) { console += text; });
-    log::release_console();
+    log::detach_console();
     VmMachine machine{{.report_at_once = true}};
     console.clear();
     machine.cpu_on(host_vm, 1);

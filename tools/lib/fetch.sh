@@ -179,6 +179,22 @@ fetch_libfdt() { # puts libfdt's sources where the Meson subproject expects them
     make_whole "$libfdt_sources" copy_sources "$debian/libfdt"
 }
 
+extract_dtbs() { # directory
+    local package work=$1.deb.d
+    prepare_private_apt
+    package=$(newest_package linux-image- '[0-9]-arm64')
+    [ -n "$package" ] || die "Debian's archives as configured here have no kernel for arm64."
+    mkdir -p "$work"
+    download "$package" "$work"
+    dpkg-deb --fsys-tarfile "$work/$package.deb" | tar -x -C "$1" --strip-components=4 --wildcards '*.dtb' ||
+        die "$package holds no DTBs; was it damaged? Run the same command again."
+    rm -rf -- "$work"
+    printf '%s\n' "$package" >"$1/package"
+}
+
+# Those of the kernel for all machines: only a soak wants them, and the package is large. Those for clouds have none.
+fetch_dtbs() { make_whole "$debian/dtbs" extract_dtbs; }
+
 copy_sources() { # from to
     cp -- "$1"/*.c "$1"/*.h "$2"
 }

@@ -21,14 +21,18 @@ void set_line(VmId vm, bool high) {
     }
 }
 
+/// In the frame; in front of it a number that no register has.
+u32 offset_of(GuestAddr address) {
+    return static_cast<u32>(address.value - hypervisor().platform.uart->frame.begin.value);
+}
 bool read_uart(GuestAddr address, u32 size, u64& value) {
     Vpl011& uart = *this_cpu().vcpu->vm->arch().console;
-    value = uart.read(static_cast<u32>(address.value % page_size), size);
+    value = uart.read(offset_of(address), size);
     return true;
 }
 bool write_uart(GuestAddr address, u32 size, u64 value) {
     Vpl011& uart = *this_cpu().vcpu->vm->arch().console;
-    uart.write(static_cast<u32>(address.value % page_size), size, value);
+    uart.write(offset_of(address), size, value);
     return true;
 }
 
@@ -53,7 +57,10 @@ VmId connected_vm() {
 
 } // namespace
 
-bool has_consoles() { return hypervisor().vms.size() > 1 && hypervisor().console.has_value(); }
+bool has_consoles() {
+    const Hypervisor& baton = hypervisor();
+    return baton.vms.size() > 1 && baton.console && baton.division.vm(host_vm).has_console;
+}
 
 void open_consoles() {
     if (!has_consoles()) {
@@ -67,7 +74,7 @@ void open_consoles() {
         VmArch& arch = vm.arch();
         baton.consoles.add(vm.id(), vm.setup().name);
         arch.console.emplace();
-        arch.console->attach(uart.kind,
+        arch.console->attach(console_kind(uart),
                              {.vm = vm.id(), .transmit = transmit, .set_line = set_line});
         if (!arch.traps.add({{to_guest(page.begin), page.size}, read_uart, write_uart})) {
             refuse_to_boot("there is no room for a VM's UART");
@@ -75,6 +82,9 @@ void open_consoles() {
     }
     log::attach_console([](std::string_view text) { hypervisor().consoles.own_output(text); });
     (void)baton.consoles.connect(connected_vm());
+    if (!baton.console->has_input()) {
+        log::line("note: Baton's driver of the UART has no input, and so have the VMs none");
+    }
     baton.console->enable_input();
     take_console_input();
 }

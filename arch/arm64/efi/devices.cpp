@@ -59,7 +59,7 @@ void for_each_function(Loader& loader, Visit visit) {
             }
         }
     }
-    loader.give_back(*memory);
+    loader.free(*memory);
 }
 
 } // namespace

@@ -39,7 +39,7 @@ std::optional<std::span<std::byte>> Loader::pages(u32 type, u64 size) {
     return pages;
 }
 
-void Loader::give_back(std::span<std::byte> pages) {
+void Loader::free(std::span<std::byte> pages) {
     keep(pages);
     (void)boot().free_pages(reinterpret_cast<u64>(pages.data()), pages.size() / page_size);
 }
@@ -55,7 +55,7 @@ void Loader::keep(std::span<std::byte> pages) {
 
 void Loader::give_all_back() {
     while (!taken_.empty()) {
-        give_back(taken_[taken_.size() - 1]);
+        free(taken_[taken_.size() - 1]);
     }
 }
 

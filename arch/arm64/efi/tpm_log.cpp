@@ -149,7 +149,7 @@ void keep_tpm_log(Loader& loader) {
     std::memcpy(memory->data(), &table, sizeof(table));
     std::memcpy(memory->data() + sizeof(table), log->begin, log->size);
     if (failed(loader.boot().install_configuration_table(&tpm_event_log_guid, memory->data()))) {
-        loader.give_back(*memory);
+        loader.free(*memory);
         return;
     }
     loader.keep(*memory);

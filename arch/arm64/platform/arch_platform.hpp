@@ -61,6 +61,11 @@ struct FullPlatform : Platform {
 std::optional<InterruptId> private_interrupt(const InterruptController& controller, FdtNode node,
                                              u32 at);
 
+bool is_psci(FdtNode node); ///< of version 0.2 or later
+Result<> parse_psci(FdtNode node, Platform& platform);
+/// The same in a tree of which anything may be wrong: is there one that is called by SMC?
+bool has_psci_by_smc(const Fdt& fdt);
+
 Result<> parse_its(const FdtWalk& walk, Platform& platform);
 Result<> parse_timer(FdtNode node, Platform& platform);
 

@@ -7,6 +7,12 @@ namespace baton {
 
 namespace {
 
+/// Binding arm,gic: those with virtualization, and that boards with 64-bit CPUs have.
+bool is_gicv2(FdtNode node) {
+    return node.is_compatible("arm,gic-400") || node.is_compatible("arm,cortex-a15-gic") ||
+           node.is_compatible("qcom,msm-qgic2");
+}
+
 /// Binding arm,gic-v3: the distributor, the redistributor regions, then what a GICv3 with GICv2
 /// compatibility has besides.
 Result<> parse_gic(const FdtWalk& walk, Platform& platform) {
@@ -56,7 +62,7 @@ Result<> arch::parse_interrupt_controller(const Fdt& fdt, Platform& platform) {
         if (node.is_compatible("arm,gic-v3")) {
             return parse_gic(walk, platform);
         }
-        if (node.is_compatible("arm,cortex-a15-gic") || node.is_compatible("arm,gic-400")) {
+        if (is_gicv2(node)) {
             return fail(platform, Error::unsupported,
                         "the interrupt controller is a GICv2: Baton needs a GICv3");
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/gic/intid.hpp"
+#include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/log/format.hpp"
 #include "hyp/platform/arch_nodes.hpp"
 #include "hyp/platform/fdt_writer.hpp"
@@ -26,10 +27,6 @@ bool is_v2m(FdtNode node) { return node.is_compatible("arm,gic-v2m-frame"); }
 
 /// It makes LPIs: those of one VM, with its tables.
 bool is_its(FdtNode node) { return node.is_compatible("arm,gic-v3-its"); }
-
-bool is_psci(FdtNode node) {
-    return node.is_compatible("arm,psci-1.0") || node.is_compatible("arm,psci-0.2");
-}
 
 bool is_dsu(FdtNode node) { return node.is_compatible("arm,dsu-pmu"); }
 
@@ -90,7 +87,7 @@ bool keeps(const GuestRequest& request, FdtNode node, std::string_view property)
     if (request.for_host) {
         return true;
     }
-    if (is_psci(node)) {
+    if (arm64::is_psci(node)) {
         return !is_one_of(property,
                           {"compatible", "method", "cpu_on", "cpu_off", "cpu_suspend", "migrate"});
     }
@@ -101,7 +98,7 @@ void write_own_properties(const GuestRequest& request, FdtNode node, FdtWriter& 
                           GuestDtb& result) {
     if (is_its(node)) {
         write_its_status(node, writer, result);
-    } else if (is_psci(node) && !request.for_host) {
+    } else if (arm64::is_psci(node) && !request.for_host) {
         writer.strings("compatible", {"arm,psci-1.0", "arm,psci-0.2"});
         writer.string("method", "hvc");
     }

@@ -7,24 +7,6 @@ namespace baton::arch {
 
 namespace {
 
-bool is_psci(FdtNode node) {
-    return node.is_compatible("arm,psci-1.0") || node.is_compatible("arm,psci-0.2");
-}
-
-Result<> parse_psci(FdtNode node, Platform& platform) {
-    using arm64::PsciInfo;
-    const std::string_view method = node.string("method");
-    if (method != "smc" && method != "hvc") {
-        return fail(platform, Error::bad_dtb, "a PSCI whose method is neither smc nor hvc");
-    }
-    const bool is_1_0 = node.is_compatible("arm,psci-1.0");
-    platform.arch->psci = {.conduit =
-                               method == "smc" ? PsciInfo::Conduit::smc : PsciInfo::Conduit::hvc,
-                           .major = is_1_0 ? 1U : 0U,
-                           .minor = is_1_0 ? 0U : 2U};
-    return {};
-}
-
 /// Each core type has a compatible string of its own for its PMU; all end alike. Those of a DSU or
 /// an interconnect do too, but interrupt by SPI.
 void parse_pmu(FdtNode node, Platform& platform) {
@@ -54,8 +36,8 @@ Result<bool> parse_node(const FdtWalk& walk, Platform& platform) {
     if (node.is_compatible("arm,armv8-timer")) {
         return wholly(arm64::parse_timer(node, platform));
     }
-    if (is_psci(node)) {
-        return wholly(parse_psci(node, platform));
+    if (arm64::is_psci(node)) {
+        return wholly(arm64::parse_psci(node, platform));
     }
     if (node.is_compatible("arm,dsu-pmu")) {
         arm64::parse_dsu(node, platform);
