@@ -10,6 +10,8 @@
 #include "hyp/log/log.hpp"
 #include "hyp/platform/first_look.hpp"
 
+#include <memory>
+
 namespace baton::arm64 {
 namespace {
 
@@ -22,7 +24,7 @@ void open_console(const std::optional<UartInfo>& uart) {
 
 void read_options(std::string_view bootargs) {
     Hypervisor& baton = hypervisor();
-    baton.options = {};
+    std::construct_at(&baton.options); // no temporary: it is large
     const OptionProblems problems = parse_options(bootargs, baton.options);
     for (const OptionProblem& problem : problems) {
         log::line("warning: option {} ignored: {}", problem.word, problem.why);
