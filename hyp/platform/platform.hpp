@@ -103,7 +103,6 @@ struct Platform {
     StaticVector<PciHost, 16> pci_hosts;
     StaticVector<PhysRange, 64> virtio_mmio; ///< register frames, not rounded to pages
     BootImages boot_images;                  ///< of the host VM
-    PhysRange bundle;                        ///< where these came from, if that was one; or empty
     std::string_view bootargs;               ///< Baton's own, from /chosen or a bundle
     PlatformText text;                       ///< what of the words above no DTB holds
     /// The firmware's entropy, kaslr-seed and rng-seed in one; good for one kernel only.
@@ -113,6 +112,9 @@ struct Platform {
     const char* fault = "";
     /// What was left out, in words; only the first few.
     StaticVector<const char*, 8> notes;
+
+    /// Where the boot images came from, if that was a bundle; or empty.
+    PhysRange bundle;
 };
 
 /// The DTB at `address` by the size in its header.
