@@ -155,6 +155,7 @@ plan(std::span<const std::byte> dtb, PhysRange loaded, bool may_move, const Leas
          .image = loaded,
          .may_move = may_move,
          .dtb = {{reinterpret_cast<u64>(dtb.data())}, dtb.size()},
+         .bundle = baton.platform.bundle,
          .modules = {modules.data(), modules.size()},
          .keeps_modules = baton.options.rotate || vms.size() > 1,
          .pool_size = pool_size(dtb),

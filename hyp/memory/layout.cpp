@@ -104,6 +104,7 @@ class Planner {
         }
         scratch_.free = later;
         return fits && scratch_.free.subtract(loaded) &&
+               scratch_.free.subtract(round_out(request_.bundle, page_size)) &&
                scratch_.free.subtract(round_out(request_.dtb, page_size));
     }
 

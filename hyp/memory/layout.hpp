@@ -33,6 +33,7 @@ struct MemoryRequest {
     PhysRange image;                    ///< Baton itself, where it was loaded
     bool may_move = false;              ///< Baton can go elsewhere before anything else is placed
     PhysRange dtb;                      ///< the firmware's, until Baton has copied it to the pool
+    PhysRange bundle{};                 ///< what says where modules are, until Baton runs there
     std::span<const PhysRange> modules; ///< the loader's, until their images are in slots
     bool keeps_modules = false;         ///< and beyond that
     u64 pool_size = 0;                  ///< bytes

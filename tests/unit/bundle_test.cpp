@@ -200,6 +200,7 @@ TEST_CASE("images behind Baton in its own file") {
         CHECK(second.bootargs == "second=1");
         CHECK(platform->bootargs == "baton.rotate");
         CHECK(platform->notes.empty());
+        CHECK(platform->bundle == PhysRange{own_at + own_size + 0x1000, 0x5000 + 8});
         // Where the bundle lies is soon a guest's memory.
         LoadedMemory::here().clear();
         CHECK(first.bootargs == "console=ttyS0 quiet");
@@ -266,6 +267,8 @@ TEST_CASE("images in the loader's initrd") {
         CHECK(text_at(platform->boot_images[1].kernel) == "second");
         CHECK(platform->bootargs == "baton.slot=64M");
         CHECK(platform->notes.empty());
+        CHECK(platform->bundle.begin == archive_at);
+        CHECK(platform->bundle.contains(platform->boot_images[1].kernel));
     }
     SUBCASE("cut off") {
         auto cut = joined({kernel, cpio_entry("initrd", "first initrd")});

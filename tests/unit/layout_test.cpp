@@ -21,6 +21,7 @@ struct Machine {
     PhysRange image = range(0x4020'0000, 0x12'3000);
     bool may_move = true;
     PhysRange dtb = range(0x4800'0000, 1 * MiB);
+    PhysRange bundle{};
     u64 pool_size = 16 * MiB;
     u64 slot_size = 0;
     u64 least_slot_size = 48 * MiB;
@@ -34,6 +35,7 @@ struct Machine {
                                          .image = image,
                                          .may_move = may_move,
                                          .dtb = dtb,
+                                         .bundle = bundle,
                                          .modules = modules,
                                          .keeps_modules = keeps_modules,
                                          .pool_size = pool_size,
@@ -82,12 +84,14 @@ void check_layout(const Machine& machine, const MemoryLayout& layout) {
     CHECK(layout.pool.begin.is_aligned(block_size));
     CHECK_FALSE(layout.pool.overlaps(machine.dtb)); // it is read from there into the pool
     CHECK_FALSE(layout.pool.overlaps(machine.image));
+    CHECK_FALSE(layout.pool.overlaps(machine.bundle)); // it is read again there
     if (layout.moves(machine.image)) {
         CHECK(machine.may_move);
         CHECK(layout.image.begin == layout.pool.end());
         CHECK(layout.image.begin.is_aligned(page_size));
         CHECK(layout.image.size == whole_pages(machine.image).size);
         CHECK_FALSE(layout.image.overlaps(machine.dtb));
+        CHECK_FALSE(layout.image.overlaps(machine.bundle));
         CHECK_FALSE(layout.image.overlaps(machine.image)); // it is copied from there
         check_place(PhysRange::between(layout.pool.begin, layout.image.end()));
     } else {
@@ -439,6 +443,7 @@ TEST_CASE("whatever the machine, a layout is sound") {
         }
         machine.shared = {random() % (4 * MiB) + 1};
         machine.dtb = somewhere(64 * KiB);
+        machine.bundle = random() % 2 == 0 ? PhysRange{} : somewhere(40 * MiB);
         machine.modules = {somewhere(30 * MiB), somewhere(5 * MiB), somewhere(30 * MiB)};
         machine.reserved = {{somewhere(1 * MiB), true}, {somewhere(12345), false}};
         machine.slot_size = random() % 2 == 0 ? 0 : random() % 200 * MiB;

@@ -34,8 +34,14 @@ std::optional<PhysRange> readable_initrd(const Fdt& fdt, Platform& platform) {
     return range;
 }
 
+void cover(PhysRange& whole, PhysRange part) {
+    whole = whole.empty() ? part
+                          : PhysRange::between(std::min(whole.begin, part.begin),
+                                               std::max(whole.end(), part.end()));
+}
+
 /// Behind Baton's own sections in its file.
-void read_own_file(const Platform& platform, BundleParts& parts) {
+void read_own_file(Platform& platform, BundleParts& parts) {
     const PhysRange own = arch::loaded_file();
     const auto table = SectionTable::open(arch::own_header());
     for (u32 at = 0; table && at < table->size(); at++) {
@@ -45,6 +51,7 @@ void read_own_file(const Platform& platform, BundleParts& parts) {
             section ? PhysRange::make(own.begin + section->offset, section->size) : std::nullopt;
         if (part && range && section->offset >= own.size && is_readable(platform, *range)) {
             parts.add(*part, *range);
+            cover(platform.bundle, *range);
         }
     }
 }
@@ -52,6 +59,7 @@ void read_own_file(const Platform& platform, BundleParts& parts) {
 void read_archive(PhysRange initrd, Platform& platform, BundleParts& parts) {
     const Bytes bytes = arch::loaded_bytes(initrd);
     ArchiveReader archive{bytes};
+    platform.bundle = initrd;
     while (const auto file = archive.take()) {
         if (const auto part = part_of_file(file->name)) {
             parts.add(*part, {initrd.begin + file->offset, file->size});
