@@ -116,6 +116,9 @@ struct Platform {
     const char* fault = "";
     /// What was left out, in words; only the first few.
     StaticVector<const char*, 8> notes;
+
+    /// Where the boot images came from, if that was a bundle; or empty.
+    PhysRange bundle;
 };
 
 /// The DTB at `address` by the size in its header.

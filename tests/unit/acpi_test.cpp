@@ -163,8 +163,8 @@ TEST_CASE("the tables of a stage-2 root have room for the whole address space") 
     auto map = AcpiMachine::default_map();
     // Islands of RAM that begin and end in the middle of 2 MiB, far apart: the most tables.
     for (u64 i = 1; i < 100; i++) {
-        map.push_back({efi::memory_type::conventional, 0, i * 8 * GiB + 12 * page_size, 0,
-                       3 * 512 * 1024 + 7, 0xf});
+        map.push_back({efi::memory_type::conventional, 0, (8 * i + 4) * GiB + 12 * page_size, 0,
+                       512 * 1024 + 7, 0xf});
     }
     tables.set_map(map);
     for (const auto& [bits, pa_range] : {std::pair{40u, 2u}, {42u, 3u}, {44u, 4u}, {48u, 5u}}) {

@@ -201,7 +201,9 @@ TEST_CASE("VMs whose own properties are wrong") {
     }
     SUBCASE("a ramdisk of no kernel") {
         dtb.set("/chosen/a/module@61000000", "reg", std::vector<u32>{0x5800'0000, 0x1000});
-        CHECK(sentence(dtb) == "VM a: a ramdisk among the boot modules follows no kernel");
+        CHECK(sentence(dtb) ==
+              "VM a: a boot module of type ramdisk lies below every kernel, and no "
+              "kernel's baton,ramdisk names it");
     }
     SUBCASE("no memory") {
         dtb.remove(b, "memory");

@@ -226,7 +226,8 @@ TEST_CASE("no kernel gets memory that the GIC goes on using, nor its ITS") {
         guest.seal(id, guest.seal_of(guest.all()));
     };
     const auto dtb = [&](const StagedImage& image) {
-        const std::string_view bytes = guest.at(image.description.begin, image.description.fields.size);
+        const std::string_view bytes =
+            guest.at(image.description.begin, image.description.fields.size);
         return *Fdt::open(std::as_bytes(std::span{bytes}));
     };
     const auto reserved = [&](const StagedImage& image, PhysRange range) {

@@ -3,9 +3,9 @@
 """ACPI's tables as QEMU makes them for a machine: `acpi_tables.py OUTPUT QEMU ARGUMENT...`
 
 QEMU hands tables to its firmware as files, with a script of what is to be done with them: where they may lie, which
-addresses go where, what is summed up (docs/specs and hw/acpi/bios-linker-loader.c of QEMU). Here the firmware's part is
-done, over QEMU's own test protocol, so no guest runs. OUTPUT is memory: 8 bytes of the address at which it lies, 8 bytes
-of the address of the root pointer in it, both little-endian, then the bytes.
+addresses go where, what is summed up (docs/specs and hw/acpi/bios-linker-loader.c of QEMU). Here the firmware's part
+is done, over QEMU's own test protocol, so no guest runs. OUTPUT is memory: 8 bytes of the address at which it lies, 8
+bytes of the address of the root pointer in it, both little-endian, then the bytes.
 """
 
 import subprocess
@@ -22,8 +22,8 @@ SELECT_AND_READ = 1 << 3 | 1 << 1
 
 class Machine:
     def __init__(self, qemu: list[str]) -> None:
-        self.process = subprocess.Popen([*qemu, "-qtest", "stdio", "-qtest-log", "none", "-display", "none", "-nodefaults"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*qemu, "-qtest", "stdio", "-qtest-log", "none", "-display", "none",
+                                         "-nodefaults"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, line: str) -> str:
         assert self.process.stdin and self.process.stdout
@@ -51,7 +51,7 @@ class Machine:
         directory = self.read(DIRECTORY, 4 + 64 * count)[4:]
         entries = [directory[64 * i:64 * (i + 1)] for i in range(count)]
         return {text(entry[8:]): self.read(int.from_bytes(entry[4:6], "big"), int.from_bytes(entry[:4], "big"))
-                for entry in entries if text(entry[8:]).startswith("etc/acpi/") or text(entry[8:]) == "etc/table-loader"}
+                for entry in entries if text(entry[8:]).startswith(("etc/acpi/", "etc/table-loader"))}
 
     def end(self) -> None:
         self.process.terminate()
