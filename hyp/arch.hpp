@@ -89,6 +89,16 @@ bool is_guest_memory(const Vm& vm, GuestAddr address);
 /// The bytes at a physical address, as this CPU can read and write them.
 std::byte* bytes(PhysAddr address);
 
+/// At boot: where the loader put Baton, of its file's first byte to its memory's last. What follows
+/// Baton in that file lies behind it.
+PhysRange loaded_file();
+/// The first page of that file, as long as Baton runs.
+std::span<const std::byte> own_header();
+
+/// At boot: what a loader left in RAM, to be read while memory is not shared out yet. Empty: it
+/// cannot be mapped.
+std::span<const std::byte> loaded_bytes(PhysRange range);
+
 /// Bytes have been written to `range`, or will be by a CPU that bypasses its caches: they go to
 /// the point where such a CPU finds them.
 void publish_bytes(PhysRange range);

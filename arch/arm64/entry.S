@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //
-// Where CPUs come in: the boot CPU by the arm64 Linux boot protocol (MMU normally off, x0 = DTB),
-// every other CPU from PSCI CPU_ON (x0 = its PerCpu).
+// Where CPUs come in: the boot CPU by the arm64 Linux boot protocol (MMU normally off, x0 = DTB) out
+// of the header's first instructions (efi/header.S), or out of UEFI's (efi/entry.S); every other CPU
+// from PSCI CPU_ON (x0 = its PerCpu).
 
 #include "arch/arm64/asm_offsets.hpp"
 
@@ -67,18 +68,6 @@
 9:
 .endm
 
-    .section .head, "ax"
-    .globl _start
-_start:
-    b       boot_entry              // code0
-    nop                             // code1
-    .quad   0                       // text_offset
-    .quad   __image_size
-    .quad   0b1010                  // little-endian, 4 KiB pages, any 2 MiB-aligned base
-    .quad   0, 0, 0
-    .ascii  "ARM\x64"
-    .long   0
-
     .text
 
 function boot_entry
@@ -134,6 +123,10 @@ begin:
     adrp    x9, boot_el2_controls
     add     x9, x9, :lo12:boot_el2_controls
     store_el2_controls x9
+    cmn     x22, #1
+    csel    x10, x21, x22, eq
+    adrp    x9, loaded_at
+    str     x10, [x9, :lo12:loaded_at]
 
     adrp    x9, __boot_stack_top
     add     x9, x9, :lo12:__boot_stack_top

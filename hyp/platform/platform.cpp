@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/platform.hpp"
 
+#include "hyp/platform/bundle/bundle.hpp"
 #include "hyp/platform/guest_dtb.hpp"
 #include "hyp/platform/parse.hpp"
 
@@ -21,7 +22,7 @@ Result<void> parse_platform(std::span<const std::byte> dtb, Platform& platform) 
     if (!fdt) {
         return fail(platform, fdt.error(), "the DTB's header or structure is damaged");
     }
-    for (auto parse : {parse_cpus, parse_memory, parse_chosen, parse_devices}) {
+    for (auto parse : {parse_cpus, parse_memory, parse_chosen, parse_bundle, parse_devices}) {
         if (auto result = parse(*fdt, platform); !result) {
             return result;
         }

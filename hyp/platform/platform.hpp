@@ -65,7 +65,7 @@ struct PciHost {
     StaticVector<PciWindow, 8> windows;
 };
 
-/// One kernel that the loader brought, from a pair of `multiboot,module` nodes.
+/// One kernel that the loader brought, from a pair of `multiboot,module` nodes or from a bundle.
 struct BootImage {
     PhysRange kernel;
     std::optional<PhysRange> ramdisk;
@@ -74,8 +74,11 @@ struct BootImage {
 
 struct ArchPlatform;
 
+/// Eight command lines as long as a kernel takes them, and options.
+using PlatformText = StaticVector<char, 20 * KiB>;
+
 using DeviceRanges = RangeSet<512>;
-using BootImages = StaticVector<BootImage, 8>; ///< ascending by the kernel's address
+using BootImages = StaticVector<BootImage, 8>; ///< the one to boot, the next …
 
 /// Large (tens of KiB): set once at boot, never on a stack. String views and nodes point into the
 /// DTB that it was read from.
@@ -100,7 +103,8 @@ struct Platform {
     StaticVector<PciHost, 16> pci_hosts;
     StaticVector<PhysRange, 64> virtio_mmio; ///< register frames, not rounded to pages
     BootImages boot_images;                  ///< of the host VM
-    std::string_view bootargs;               ///< Baton's own, from /chosen
+    std::string_view bootargs;               ///< Baton's own, from /chosen or a bundle
+    PlatformText text;                       ///< what of the words above no DTB holds
     /// The firmware's entropy, kaslr-seed and rng-seed in one; good for one kernel only.
     StaticVector<std::byte, 72> seed;
 

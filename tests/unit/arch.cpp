@@ -4,6 +4,7 @@
 // Outside of those there is a clock, and nothing else.
 #include "hyp/arch.hpp"
 
+#include "tests/unit/loaded_memory.hpp"
 #include "tests/unit/thread_machine.hpp"
 
 namespace baton::arch {
@@ -22,6 +23,12 @@ u64 frequency() { return ThreadMachine::frequency(); }
 void kick(const Vcpu& vcpu) { ThreadMachine::here().kick(vcpu.cpu); }
 void kick_others(const Vcpu&) { ThreadMachine::here().kick_others(); }
 void wait(u64 deadline) { ThreadMachine::here().wait(deadline); }
+
+PhysRange loaded_file() { return test::LoadedMemory::here().own; }
+std::span<const std::byte> own_header() { return test::LoadedMemory::here().header; }
+std::span<const std::byte> loaded_bytes(PhysRange range) {
+    return test::LoadedMemory::here().at(range);
+}
 
 void fence_lost(Vcpu&, std::span<const VcpuId> lost) {
     ThreadMachine::here().vm().fence_lost(lost);
