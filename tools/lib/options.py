@@ -37,7 +37,7 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
                         "newest), or U-Boot. By default QEMU itself enters the first image")
     parser.add_argument("--loader", choices=list(LOADERS), help="who loads the image from a disk: firmware itself, as "
                         "EFI/BOOT/BOOTAA64.EFI (EDK2's default), GRUB, systemd-boot, U-Boot (booti is its default); kexec: a "
-                        "Linux at EL2")
+                        "Linux at EL2; or qemu, which gives one file to EDK2 or enters it")
     parser.add_argument("--acpi", action=argparse.BooleanOptionalAction, default=None,
                         help="whether EDK2 hands over ACPI tables (its default) or a device tree")
 

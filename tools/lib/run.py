@@ -14,7 +14,8 @@ from build import HYPERVISOR, baton_image
 from errors import Status, run_tool
 from image import read_head
 from machine import Machine
-from start import started_by
+from payload import payload
+from start import Start, fields
 from vm import Vm
 
 DESCRIPTION = """\
@@ -79,7 +80,7 @@ def machine(args: argparse.Namespace, folder: Path) -> Machine:
     if args.baton_image:
         read_head(args.baton_image, "Baton image")
     baton = None if args.no_baton else args.baton_image or baton_image(args.kind or "debug", HYPERVISOR)
-    started = started_by(way, guests, baton, args.baton, folder)
+    started = fields(way, payload(way, guests, baton, args.baton, folder), folder) if way != Start() else {}
     started["extra"] = [*started.get("extra", []), *args.qemu]
     return Machine(guests, baton, options=args.baton, cpus=args.cpus, memory=args.memory, cpu=args.cpu,
                    vms=others, shared=shared, console=args.console, secure=args.secure, single_thread=args.single_thread,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import debian
 import loaders
-from boot_images import Guest, escaped
+from boot_images import escaped
 from errors import Status, Stop
 from esp import Contents, make_esp
 from firmware import firmware
@@ -25,7 +25,7 @@ KEXEC_KERNEL, KEXEC_INITRD = "boot/kernel", "boot/initrd"
 class Loader:
     """
     whole: it starts one file that holds all; others take a kernel, its initrd and its command line. contents: what is on
-    the EFI system partition. firmware: what it runs on, the default first.
+    the EFI system partition. firmware: what it runs on, the default first; "" is none.
     """
 
     whole: bool
@@ -36,6 +36,8 @@ class Loader:
 EDK2 = ("edk2", "edk2-newest")
 ANY_EFI = (*EDK2, "u-boot")
 LOADERS = {
+    # It hands one file over itself; to firmware, as an EFI program.
+    "qemu": Loader(True, None, ("", *EDK2)),
     "firmware": Loader(True, loaders.firmware_itself, EDK2),
     "grub": Loader(False, loaders.grub, ANY_EFI),
     "grub-chainloader": Loader(True, loaders.grub_chainloader, ANY_EFI),
@@ -69,9 +71,10 @@ def chosen(firmware_name: str | None, loader: str | None, acpi: bool | None, *, 
     """What a user's options mean together, or why they cannot be. bundled: kernel and initrd can be had in one file."""
     if loader:
         allowed = LOADERS[loader].firmware
-        firmware_name = firmware_name or allowed[0]
-        if firmware_name not in allowed:
-            raise Stop(f"the loader {loader} does not run on {firmware_name}, but on {' or '.join(allowed)}.", Status.USAGE)
+        firmware_name = firmware_name or allowed[0] or None
+        if (firmware_name or "") not in allowed:
+            named = " or ".join(name for name in allowed if name)
+            raise Stop(f"the loader {loader} does not run on {firmware_name}, but on {named}.", Status.USAGE)
     if acpi and firmware_name not in EDK2:
         raise Stop(f"ACPI tables come from EDK2: give --firmware edk2{' in the place of u-boot' if firmware_name else ''}.",
                    Status.USAGE)
@@ -86,22 +89,14 @@ def chosen(firmware_name: str | None, loader: str | None, acpi: bool | None, *, 
     return start
 
 
-def started_by(start: Start, guests: list[Guest], baton: Path | None, options: str, folder: Path) -> dict:
-    """Fields of Machine for a machine that comes to its first image in that way. folder: for files that last as long as it."""
-    if start == Start():
-        return {}
-    if baton:
-        raise Stop("Baton is not yet started that way.")
-    return fields(start, Payload(guests[0].kernel, guests[0].initrd, guests[0].append), folder)
-
-
 def fields(start: Start, payload: Payload, folder: Path) -> dict:
+    """Of a Machine that comes to the payload in that way. folder: for files that last as long as the machine."""
     found = {"firmware": firmware(start.firmware) if start.firmware else None, "acpi": start.acpi}
-    if start.loader is None:
-        return found | {"payload": payload}
-    loader = LOADERS[start.loader]
-    if not loader.contents:
+    if start.loader == "kexec":
         return found | {"payload": kexecing(payload, folder), "el2": True}
+    loader = LOADERS[start.loader or "qemu"]
+    if not loader.contents:
+        return found | {"payload": payload}
     image = make_esp(folder / "esp.img", loader.contents(payload))
     return found | {"extra": ["-drive", f"file={escaped(image)},if=none,format=raw,id=esp",
                                "-device", "virtio-blk-pci,drive=esp,bootindex=0"]}
