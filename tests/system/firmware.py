@@ -33,8 +33,7 @@ def started(start: Start, log: Path) -> None:
     disk = make_disk(log.with_suffix(".img"))
     with TemporaryDirectory(dir=log.parent) as name:
         folder = Path(name)
-        board = fields(start, payload(start, guests, baton, "baton.report", folder), folder)
-        board["extra"] = [*devices("pci", disk), *board.get("extra", [])]
+        board = fields(start, payload(start, guests, baton, "baton.report", folder), folder, devices("pci", disk))
         with Console(Machine(guests, baton, cpus=CPUS, reset_ends=True, **board), log) as console:
             console.expect("baton: Baton ", KEXEC_SECONDS if start.loader == "kexec" else FIRMWARE_SECONDS)
             for number, series in enumerate(SERIES, 1):

@@ -13,11 +13,12 @@ def payload(start: Start, guests: list[Guest], baton: Path | None, options: str,
     """baton = None: the first guest alone. options: Baton's own. folder: for files that last as long as the machine."""
     if not baton:
         return Payload(guests[0].kernel, guests[0].initrd, guests[0].append)
-    content = bundle.content(guests, f"baton.panic=semihosting {options}".strip())
+    options = f"baton.panic=semihosting {options}".strip()
     if start.whole():
         whole = folder / "baton.efi"
-        whole.write_bytes(bundle.efi_bundle(baton, content))
+        whole.write_bytes(bundle.efi_bundle(baton, bundle.content(guests, options)))
         return Payload(whole)
     archive = folder / "bundle.cpio"
-    archive.write_bytes(bundle.archive(content))
-    return Payload(baton, archive)
+    archive.write_bytes(bundle.archive(bundle.content(guests, "")))
+    # kexec, given no command line, takes the running kernel's.
+    return Payload(baton, archive, options)

@@ -80,8 +80,9 @@ def machine(args: argparse.Namespace, folder: Path) -> Machine:
     if args.baton_image:
         read_head(args.baton_image, "Baton image")
     baton = None if args.no_baton else args.baton_image or baton_image(args.kind or "debug", HYPERVISOR)
-    started = fields(way, payload(way, guests, baton, args.baton, folder), folder) if way != Start() else {}
-    started["extra"] = [*started.get("extra", []), *args.qemu]
+    started = {"extra": args.qemu}
+    if way != Start():
+        started = fields(way, payload(way, guests, baton, args.baton, folder), folder, args.qemu)
     return Machine(guests, baton, options=args.baton, cpus=args.cpus, memory=args.memory, cpu=args.cpu,
                    vms=others, shared=shared, console=args.console, secure=args.secure, single_thread=args.single_thread,
                    reset_ends=args.reset_ends, **started)

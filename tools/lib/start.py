@@ -89,17 +89,21 @@ def chosen(firmware_name: str | None, loader: str | None, acpi: bool | None, *, 
     return start
 
 
-def fields(start: Start, payload: Payload, folder: Path) -> dict:
-    """Of a Machine that comes to the payload in that way. folder: for files that last as long as the machine."""
-    found = {"firmware": firmware(start.firmware) if start.firmware else None, "acpi": start.acpi}
+def fields(start: Start, payload: Payload, folder: Path, extra: list[str]) -> dict:
+    """
+    Of a Machine that comes to the payload in that way. folder: for files that last as long as the machine. extra: QEMU's
+    options for its other devices.
+    """
+    found = {"firmware": firmware(start.firmware) if start.firmware else None, "acpi": start.acpi, "extra": extra}
     if start.loader == "kexec":
         return found | {"payload": kexecing(payload, folder), "el2": True}
     loader = LOADERS[start.loader or "qemu"]
     if not loader.contents:
         return found | {"payload": payload}
     image = make_esp(folder / "esp.img", loader.contents(payload))
-    return found | {"extra": ["-drive", f"file={escaped(image)},if=none,format=raw,id=esp",
-                               "-device", "virtio-blk-pci,drive=esp,bootindex=0"]}
+    disk = ["-drive", f"file={escaped(image)},if=none,format=raw,id=esp", "-device", "virtio-blk-pci,drive=esp,bootindex=0"]
+    # U-Boot looks at the first virtio disk alone. EDK2 finds this one wherever it is, and the other disks keep their names.
+    return found | {"extra": [*disk, *extra] if start.firmware == "u-boot" else [*extra, *disk]}
 
 
 def kexecing(payload: Payload, folder: Path) -> Payload:
