@@ -8,10 +8,11 @@ namespace baton {
 namespace {
 
 struct Module {
-    enum class Kind { kernel, ramdisk };
+    enum class Kind : u8 { kernel, ramdisk };
     Kind kind;
+    bool is_paired = false;
     PhysRange range;
-    std::string_view bootargs;
+    FdtNode node;
 };
 
 using Modules = StaticVector<Module, 2 * BootImages::capacity>;
@@ -38,33 +39,60 @@ Result<> collect(FdtNode parent, CellCounts cells, Modules& modules, const char*
             problem = "a boot module is neither kernel nor ramdisk, or is empty";
             return;
         }
-        if (!modules.push({*kind, *range, node.string("bootargs")})) {
+        if (!modules.push({.kind = *kind, .range = *range, .node = node})) {
             result = std::unexpected(Error::too_many);
         }
     });
     return result;
 }
 
-/// The order of the nodes says nothing (QEMU puts the newest first), the addresses do: a kernel,
-/// its ramdisk, the next kernel …
-Result<> pair_up(Modules& modules, BootImages& images, const char*& problem) {
-    std::sort(modules.begin(), modules.end(),
-              [](const Module& a, const Module& b) { return a.range.begin < b.range.begin; });
-    bool takes_ramdisk = false;
-    for (const Module& module : modules) {
-        if (module.kind == Module::Kind::kernel) {
-            if (!images.push({module.range, std::nullopt, module.bootargs})) {
-                return std::unexpected(Error::too_many);
-            }
-            takes_ramdisk = true;
-        } else if (takes_ramdisk) {
-            images[images.size() - 1].ramdisk = module.range;
-            takes_ramdisk = false;
-        } else {
-            problem = "a ramdisk among the boot modules follows no kernel";
+/// What the nodes say themselves. Images are as many as kernels, in the modules' order.
+Result<> pair_by_name(Modules& modules, BootImages& images, const char*& problem) {
+    for (const Module& kernel : modules) {
+        if (kernel.kind != Module::Kind::kernel) {
+            continue;
         }
+        if (!images.push({kernel.range, std::nullopt, kernel.node.string("bootargs")})) {
+            return std::unexpected(Error::too_many);
+        }
+        const auto name = kernel.node.number("baton,ramdisk");
+        if (!name) {
+            continue;
+        }
+        auto* const ramdisk = std::ranges::find_if(modules, [&](const Module& module) {
+            return module.kind == Module::Kind::ramdisk && module.node.phandle() == name;
+        });
+        if (ramdisk == modules.end()) {
+            problem = "a boot module's baton,ramdisk names no boot module of type ramdisk";
+            continue;
+        }
+        ramdisk->is_paired = true;
+        images[images.size() - 1].ramdisk = ramdisk->range;
     }
     return {};
+}
+
+/// The rest. A single kernel's ramdisk may lie anywhere. With more of them the order of the nodes
+/// says nothing (QEMU puts the newest first), but the addresses do: a kernel, its ramdisk, the next
+/// kernel …
+void pair_by_address(const Modules& modules, BootImages& images, const char*& problem) {
+    BootImage* takes_ramdisk = images.size() == 1 ? images.begin() : nullptr;
+    BootImage* next = images.begin();
+    for (const Module& module : modules) {
+        if (module.kind == Module::Kind::kernel) {
+            takes_ramdisk = next++;
+        } else if (module.is_paired) {
+            continue;
+        } else if (takes_ramdisk == nullptr) {
+            problem = "a boot module of type ramdisk lies below every kernel, and no kernel's "
+                      "baton,ramdisk names it";
+        } else if (takes_ramdisk->ramdisk) {
+            problem = "there are more boot modules of type ramdisk than kernels to take them in "
+                      "the order of their addresses; baton,ramdisk can name a kernel's";
+        } else {
+            takes_ramdisk->ramdisk = module.range;
+        }
+    }
 }
 
 } // namespace
@@ -75,7 +103,13 @@ Result<> read_boot_images(FdtNode node, CellCounts cells, BootImages& images,
     if (auto result = collect(node, node.child_cells(cells), modules, problem); !result) {
         return result;
     }
-    return pair_up(modules, images, problem);
+    std::sort(modules.begin(), modules.end(),
+              [](const Module& a, const Module& b) { return a.range.begin < b.range.begin; });
+    if (auto result = pair_by_name(modules, images, problem); !result) {
+        return result;
+    }
+    pair_by_address(modules, images, problem);
+    return {};
 }
 
 } // namespace baton

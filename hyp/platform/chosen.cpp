@@ -14,7 +14,28 @@ void collect_seed(FdtNode chosen, Platform& platform) {
     }
 }
 
+/// A property of one or two cells: loaders write either.
+std::optional<u64> address(FdtNode chosen, std::string_view property) {
+    const Bytes value = chosen.get(property).value_or(Bytes{});
+    return value.size() == 4 || value.size() == 8
+               ? CellReader{value}.take(static_cast<u32>(value.size() / 4))
+               : std::nullopt;
+}
+
 } // namespace
+
+std::optional<PhysRange> loaders_initrd(const Fdt& fdt) {
+    const auto chosen = fdt.find("/chosen");
+    const auto begin = chosen ? address(*chosen, "linux,initrd-start") : std::nullopt;
+    const auto end = chosen ? address(*chosen, "linux,initrd-end") : std::nullopt;
+    return begin && end && *end > *begin ? std::optional{PhysRange::between({*begin}, {*end})}
+                                         : std::nullopt;
+}
+
+bool is_loaders_initrd(const Fdt& fdt, PhysRange reserved) {
+    const auto initrd = loaders_initrd(fdt);
+    return initrd && initrd->end().value <= ~page_size && whole_pages(*initrd).contains(reserved);
+}
 
 Result<> parse_chosen(const Fdt& fdt, Platform& platform) {
     const auto chosen = fdt.find("/chosen");

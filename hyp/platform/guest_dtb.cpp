@@ -2,6 +2,7 @@
 #include "hyp/platform/guest_dtb.hpp"
 
 #include "hyp/platform/guest_dtb_builder.hpp"
+#include "hyp/platform/parse.hpp"
 
 #include <algorithm>
 #include <libfdt.h>
@@ -31,7 +32,8 @@ Result<> GuestDtbBuilder::run() {
 void GuestDtbBuilder::write_reservations() {
     for (u32 i = 0; i < source_.reservation_count(); i++) {
         const auto range = source_.reservation(i);
-        if (range && (!filter_.is_further_vm() || filter_.is_in_memory(*range))) {
+        if (range && !is_loaders_initrd(source_, *range) &&
+            (!filter_.is_further_vm() || filter_.is_in_memory(*range))) {
             writer_.add_reservation(*range);
         }
     }

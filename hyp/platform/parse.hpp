@@ -39,6 +39,12 @@ std::optional<CpuId> cpu_of(FdtNode cpus, FdtNode cpu, const Platform& platform)
 /// May Baton start it, or is it running? The n-th such one is CpuId n.
 bool is_usable_cpu(FdtNode node);
 
+/// What the loader calls an initrd, by /chosen. Loaders reserve it, too: for one kernel, and Baton
+/// copies what it needs of it.
+std::optional<PhysRange> loaders_initrd(const Fdt& fdt);
+/// Is it all that the loader reserved `reserved` for?
+bool is_loaders_initrd(const Fdt& fdt, PhysRange reserved);
+
 /// The one that `stdout-path` names.
 std::optional<FdtNode> stdout_node(const Fdt& fdt);
 

@@ -57,6 +57,9 @@ Result<> parse_memory(const Fdt& fdt, Platform& platform) {
         if (!range) {
             return fail(platform, Error::bad_dtb, "a memory reservation that wraps");
         }
+        if (is_loaders_initrd(fdt, *range)) {
+            continue;
+        }
         if (auto result = reserve(platform, *range, false); !result) {
             return result;
         }

@@ -341,6 +341,39 @@ TEST_CASE("oddities that change little") {
         CHECK_FALSE(platform->boot_images[0].ramdisk);
         CHECK(platform->notes.size() == 1);
     }
+    SUBCASE("a ramdisk before every kernel, that a kernel names") {
+        dtb.set("/chosen/module@a8000000", "reg", std::vector<u32>{0x9000'0000, 0x1000});
+        dtb.set("/chosen/module@a8000000", "phandle", std::vector<u32>{77});
+        dtb.set("/chosen/module@b0000000", "baton,ramdisk", std::vector<u32>{77});
+        const auto platform = parsed(dtb);
+        REQUIRE(platform->boot_images.size() == 2);
+        CHECK_FALSE(platform->boot_images[0].ramdisk);
+        CHECK(platform->boot_images[1].ramdisk == range(0x9000'0000, 0x1000));
+        CHECK(platform->notes.empty());
+    }
+    SUBCASE("a kernel that names no ramdisk") {
+        dtb.set("/chosen/module@b0000000", "baton,ramdisk", std::vector<u32>{77});
+        const auto platform = parsed(dtb);
+        CHECK(platform->boot_images[0].ramdisk);
+        CHECK_FALSE(platform->boot_images[1].ramdisk);
+        CHECK(platform->notes.size() == 1);
+    }
+    SUBCASE("a single kernel, and its ramdisk before it") {
+        dtb.remove("/chosen/module@b0000000");
+        dtb.set("/chosen/module@a8000000", "reg", std::vector<u32>{0x9000'0000, 0x1000});
+        const auto platform = parsed(dtb);
+        REQUIRE(platform->boot_images.size() == 1);
+        CHECK(platform->boot_images[0].ramdisk == range(0x9000'0000, 0x1000));
+        CHECK(platform->notes.empty());
+    }
+    SUBCASE("two ramdisks for one kernel") {
+        dtb.set_texts("/chosen/module@b0000000", "compatible",
+                      std::string("multiboot,module") + '\0' + "multiboot,ramdisk");
+        const auto platform = parsed(dtb);
+        REQUIRE(platform->boot_images.size() == 1);
+        CHECK(platform->boot_images[0].ramdisk == range(0xa800'0000, 0x12345));
+        CHECK(platform->notes.size() == 1);
+    }
     SUBCASE("a host bridge that is not ECAM") {
         dtb.set("/pcie@40000000", "compatible", "baton,pci");
         const auto platform = parsed(dtb);

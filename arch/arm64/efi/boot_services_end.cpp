@@ -20,7 +20,7 @@ void map_where_they_are(const MemoryMap& map) {
 
 } // namespace
 
-Attempt<std::span<std::byte>> make_room_for_map(const Loader& loader) {
+Attempt<std::span<std::byte>> make_room_for_map(Loader& loader) {
     usize size = 0;
     usize key = 0;
     usize descriptor_size = 0;

@@ -8,7 +8,7 @@ namespace baton::arm64::efi {
 
 /// Where the map of memory goes. ACPI reclaim memory: kernels leave that alone, the tenth as the
 /// first, and so does Baton.
-Attempt<std::span<std::byte>> make_room_for_map(const Loader& loader);
+Attempt<std::span<std::byte>> make_room_for_map(Loader& loader);
 
 /// Ends boot services: UEFI Specification 2.10, 7.4.6. After a refusal the firmware can do little
 /// more than be returned to.

@@ -86,7 +86,7 @@ void for_each_descriptor(const MemoryMap& map, Visit visit) {
 
 } // namespace
 
-Attempt<BootTree> BootTree::make(const Loader& loader, const Told& told) {
+Attempt<BootTree> BootTree::make(Loader& loader, const Told& told) {
     const void* const firmwares = loader.table(dtb_table_guid);
     const bool usable = firmwares != nullptr && fdt_check_header(firmwares) == 0;
     if (firmwares != nullptr && !usable) {
@@ -103,7 +103,6 @@ Attempt<BootTree> BootTree::make(const Loader& loader, const Told& told) {
                             : fdt_create_empty_tree(memory->data(), room);
     BootTree tree{*memory};
     if (made != 0 || !tree.tell(loader, told)) {
-        loader.give_back(*memory);
         return refuse(load_error, "the firmware's DTB has no room for /chosen, or is damaged");
     }
     return tree;

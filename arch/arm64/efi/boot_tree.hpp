@@ -34,7 +34,7 @@ class BootTree {
   public:
     /// In memory of its own, with room for all that follows; does not say where the map of memory
     /// is yet.
-    static Attempt<BootTree> make(const Loader& loader, const Told& told);
+    static Attempt<BootTree> make(Loader& loader, const Told& told);
 
     /// Once boot services have ended: needs no firmware, and cannot fail.
     /// What a DTB with memory nodes takes for free RAM and the map does not, it reserves.

@@ -38,7 +38,7 @@ void clear_bus_master(PciIo& function) {
 
 /// Calls visit(handle, function) for each PCI function that the firmware knows.
 template <class Visit>
-void for_each_function(const Loader& loader, Visit visit) {
+void for_each_function(Loader& loader, Visit visit) {
     constexpr u32 by_protocol = 2;
     usize size = 0;
     if (loader.boot().locate_handle(by_protocol, &pci_io_guid, nullptr, &size, nullptr) !=
@@ -64,7 +64,7 @@ void for_each_function(const Loader& loader, Visit visit) {
 
 } // namespace
 
-void rest_devices(const Loader& loader) {
+void rest_devices(Loader& loader) {
     for_each_function(loader, [&](Handle handle, PciIo& function) {
         if (may_disconnect(function)) {
             (void)loader.boot().disconnect_controller(handle, nullptr, nullptr);

@@ -44,7 +44,7 @@ optional_header:
     .short  magic_pe32_plus
     .byte   0, 0                    // linker's version
     .long   __pe_text_size
-    .long   __pe_data_file_size
+    .long   __pe_initialized
     .long   __pe_data_zeros
     .long   __pe_entry
     .long   __pe_text

@@ -18,7 +18,7 @@ struct [[gnu::packed]] InitrdPath {
 };
 static_assert(sizeof(InitrdPath) == 24);
 
-Attempt<Initrd> offered(const Loader& loader) {
+Attempt<Initrd> offered(Loader& loader) {
     alignas(8) InitrdPath node;
     auto* path = &node.vendor;
     Handle handle = nullptr;
@@ -42,7 +42,6 @@ Attempt<Initrd> offered(const Loader& loader) {
         return refuse(out_of_resources, no_room);
     }
     if (const Status read = file->load(file, path, false, &size, memory->data()); failed(read)) {
-        loader.give_back(*memory);
         return refuse(read, "the loader's initrd cannot be read");
     }
     return memory->first(std::min(size, memory->size()));
@@ -60,7 +59,7 @@ class OpenFile {
     File* file_;
 };
 
-Attempt<Initrd> read_whole(const Loader& loader, File* file) {
+Attempt<Initrd> read_whole(Loader& loader, File* file) {
     u64 size = 0;
     if (failed(file->set_position(file, ~u64{0})) || failed(file->get_position(file, &size)) ||
         failed(file->set_position(file, 0)) || size == 0) {
@@ -75,7 +74,6 @@ Attempt<Initrd> read_whole(const Loader& loader, File* file) {
     while (done < size) {
         usize piece = size - done;
         if (failed(file->read(file, &piece, memory->data() + done)) || piece == 0) {
-            loader.give_back(*memory);
             return refuse(load_error, "the file that initrd= names cannot be read");
         }
         done += piece;
@@ -83,7 +81,7 @@ Attempt<Initrd> read_whole(const Loader& loader, File* file) {
     return memory->first(size);
 }
 
-Attempt<Initrd> named(const Loader& loader, std::string_view path) {
+Attempt<Initrd> named(Loader& loader, std::string_view path) {
     constexpr usize longest = 255;
     std::array<char16_t, longest + 1> name{};
     if (path.size() > longest) {
@@ -113,8 +111,7 @@ Attempt<Initrd> named(const Loader& loader, std::string_view path) {
 
 } // namespace
 
-Attempt<std::optional<std::span<std::byte>>> read_initrd(const Loader& loader,
-                                                         std::string_view path) {
+Attempt<std::optional<std::span<std::byte>>> read_initrd(Loader& loader, std::string_view path) {
     auto initrd = offered(loader);
     if (!initrd || *initrd || path.empty()) {
         return initrd;

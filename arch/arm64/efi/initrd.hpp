@@ -13,7 +13,6 @@ namespace baton::arm64::efi {
 /// media device path: GRUB, systemd-boot, U-Boot, EDK2 under QEMU), or else the file that the load
 /// options name. Nothing: there is neither. One that is there and cannot be read is a refusal.
 /// @param path on the file system that Baton came from, with / or \; empty: none
-Attempt<std::optional<std::span<std::byte>>> read_initrd(const Loader& loader,
-                                                         std::string_view path);
+Attempt<std::optional<std::span<std::byte>>> read_initrd(Loader& loader, std::string_view path);
 
 } // namespace baton::arm64::efi

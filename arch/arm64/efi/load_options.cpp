@@ -131,7 +131,14 @@ Attempt<LoadOptions> read_load_options(const Loader& loader, std::span<char> tex
                                   image->options_size / sizeof(char16_t)},
                         text);
     }
-    return words ? split_initrd(text.first(words->size())) : LoadOptions{};
+    if (!words) {
+        if (image->options_size != 0) {
+            loader.say("warning: the load options are no text, or longer than 4096 bytes, and are "
+                       "left out");
+        }
+        return LoadOptions{};
+    }
+    return split_initrd(text.first(words->size()));
 }
 
 } // namespace baton::arm64::efi

@@ -27,18 +27,32 @@ const void* Loader::table(const Guid& guid) const {
     return nullptr;
 }
 
-std::optional<std::span<std::byte>> Loader::pages(u32 type, u64 size) const {
+std::optional<std::span<std::byte>> Loader::pages(u32 type, u64 size) {
     const u64 whole = align_up(size, page_size);
     u64 address = 0;
-    if (whole < size ||
+    if (whole < size || taken_.size() == taken_.capacity ||
         failed(boot().allocate_pages(Allocate::any_pages, type, whole / page_size, &address))) {
         return std::nullopt;
     }
-    return std::span{reinterpret_cast<std::byte*>(address), whole};
+    const std::span pages{reinterpret_cast<std::byte*>(address), whole};
+    (void)taken_.push(pages); // there is room
+    return pages;
 }
 
-void Loader::give_back(std::span<std::byte> pages) const {
-    (void)boot().free_pages(reinterpret_cast<u64>(pages.data()), pages.size() / page_size);
+void Loader::give_back(std::span<std::byte> pages) {
+    for (usize i = 0; i < taken_.size(); i++) {
+        if (taken_[i].data() == pages.data()) {
+            (void)boot().free_pages(reinterpret_cast<u64>(pages.data()), pages.size() / page_size);
+            taken_.erase(i);
+            return;
+        }
+    }
+}
+
+void Loader::give_all_back() {
+    while (!taken_.empty()) {
+        give_back(taken_[taken_.size() - 1]);
+    }
 }
 
 } // namespace baton::arm64::efi

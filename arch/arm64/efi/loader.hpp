@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arch/arm64/efi/uefi.hpp"
+#include "hyp/static_vector.hpp"
 
 #include <expected>
 #include <optional>
@@ -56,12 +57,16 @@ class Loader {
 
     /// Whole pages, zeroed by nobody. Nothing: the firmware has no more.
     /// @param type of memory_type
-    std::optional<std::span<std::byte>> pages(u32 type, u64 size) const;
-    void give_back(std::span<std::byte> pages) const;
+    std::optional<std::span<std::byte>> pages(u32 type, u64 size);
+    /// @param pages as they were got
+    void give_back(std::span<std::byte> pages);
+    /// All that there are still.
+    void give_all_back();
 
   private:
     Handle image_;
     SystemTable& system_;
+    StaticVector<std::span<std::byte>, 8> taken_{};
 };
 
 } // namespace baton::arm64::efi

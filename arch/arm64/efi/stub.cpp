@@ -8,7 +8,10 @@
 #include "arch/arm64/efi/initrd.hpp"
 #include "arch/arm64/efi/load_options.hpp"
 #include "arch/arm64/efi/secure_boot.hpp"
+#include "hyp/arch.hpp"
 #include "hyp/log/format.hpp"
+#include "hyp/platform/bundle/parts.hpp"
+#include "hyp/platform/bundle/sections.hpp"
 
 namespace baton::arm64::efi {
 namespace {
@@ -25,14 +28,33 @@ std::span<const std::byte> read_seed(const Loader& loader) {
     return seed;
 }
 
-Attempt<Told> gather(const Loader& loader) {
+/// Does Baton's own file hold kernels?
+bool is_bundle() {
+    const auto table = SectionTable::open(arch::own_header());
+    for (u32 at = 0; table && at < table->size(); at++) {
+        const auto section = (*table)[at];
+        const auto part = section ? part_of_section(section->name) : std::nullopt;
+        if (part && part->kind == BundlePart::Kind::kernel) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Attempt<Told> gather(Loader& loader) {
     if (!runs_at_el2()) {
         return refuse(unsupported, "the firmware runs at EL1, and Baton needs EL2 (QEMU's virt "
                                    "machine: -M virt,virtualization=on)");
     }
-    const auto options = read_load_options(loader, options_text);
+    const SecureBoot secure_boot = read_secure_boot(loader);
+    auto options = read_load_options(loader, options_text);
     if (!options) {
         return std::unexpected(options.error());
+    }
+    if (secure_boot == SecureBoot::enabled && is_bundle() && !options->words.empty()) {
+        // The signature is for the command lines inside as well.
+        loader.say("Baton: Secure Boot is on, so the command line is the bundle's own");
+        options->words = {};
     }
     const auto initrd = read_initrd(loader, options->initrd);
     if (!initrd) {
@@ -41,11 +63,11 @@ Attempt<Told> gather(const Loader& loader) {
     return Told{.bootargs = options->words,
                 .initrd = *initrd,
                 .seed = read_seed(loader),
-                .secure_boot = read_secure_boot(loader)};
+                .secure_boot = secure_boot};
 }
 
 /// Until the last step the firmware is as it was, but for its drivers of PCI functions.
-Attempt<> start(const Loader& loader) {
+Attempt<> start(Loader& loader) {
     const auto told = gather(loader);
     if (!told) {
         return std::unexpected(told.error());
@@ -70,8 +92,9 @@ Attempt<> start(const Loader& loader) {
 } // namespace
 
 extern "C" Status efi_main(Handle image, SystemTable* system) {
-    const Loader loader{image, *system};
+    Loader loader{image, *system};
     const auto started = start(loader);
+    loader.give_all_back(); // it may start something else
     std::array<char, 200> line;
     loader.say(format(line, "Baton does not start: {}", started.error().why));
     return started.error().status;

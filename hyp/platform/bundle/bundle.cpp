@@ -24,23 +24,10 @@ bool is_readable(const Platform& platform, PhysRange range) {
            std::ranges::none_of(platform.reserved, hides);
 }
 
-std::optional<u64> address(FdtNode chosen, std::string_view property) {
-    const Bytes value = chosen.get(property).value_or(Bytes{});
-    return value.size() == 4 || value.size() == 8
-               ? CellReader{value}.take(static_cast<u32>(value.size() / 4))
-               : std::nullopt;
-}
-
-/// What the loader calls an initrd.
-std::optional<PhysRange> loaders_initrd(const Fdt& fdt, Platform& platform) {
-    const auto chosen = fdt.find("/chosen");
-    const auto begin = chosen ? address(*chosen, "linux,initrd-start") : std::nullopt;
-    const auto end = chosen ? address(*chosen, "linux,initrd-end") : std::nullopt;
-    if (!begin || !end || *end <= *begin) {
-        return std::nullopt;
-    }
-    const PhysRange range = PhysRange::between({*begin}, {*end});
-    if (!is_readable(platform, range)) {
+/// The loader's, if it may be looked at.
+std::optional<PhysRange> readable_initrd(const Fdt& fdt, Platform& platform) {
+    const auto range = loaders_initrd(fdt);
+    if (range && !is_readable(platform, *range)) {
         note(platform, "the loader's initrd is not in RAM");
         return std::nullopt;
     }
@@ -108,7 +95,7 @@ Result<> parse_bundle(const Fdt& fdt, Platform& platform) {
     }
     BundleParts parts;
     read_own_file(platform, parts);
-    const auto initrd = loaders_initrd(fdt, platform);
+    const auto initrd = readable_initrd(fdt, platform);
     if (parts.image_count() == 0) {
         if (initrd) {
             read_archive(*initrd, platform, parts);
