@@ -3,6 +3,7 @@
 // From the first instruction in C++ to the first guest: boot_main reads as the story of it.
 
 #include "arch/arm64/boot_gics.hpp"
+#include "arch/arm64/boot_machine.hpp"
 #include "arch/arm64/boot_memory.hpp"
 #include "arch/arm64/boot_vms.hpp"
 #include "arch/arm64/bring_up.hpp"
@@ -45,14 +46,14 @@ void read_options() {
                 guest_kexec_steps());
 }
 
-/// Reads the DTB; from then on there is a console, and a mistake can be told.
+/// Reads DTB or tables; from then on there is a console, and a mistake can be told.
 std::span<const std::byte> read_platform(const void* dtb) {
     Hypervisor& baton = hypervisor();
     const auto bytes = locate_dtb(dtb);
     if (!bytes) {
         refuse_to_boot("x0 does not hold the address of a DTB");
     }
-    const auto parsed = parse_platform(*bytes, baton.platform);
+    const auto parsed = read_machine_early(*bytes, baton.platform);
     if (baton.platform.uart && map_early(baton.platform.uart->frame, HypMemory::device)) {
         baton.console.emplace(baton.platform.uart->frame.begin);
         log::attach_console([](std::string_view text) { hypervisor().console->write(text); });
@@ -100,7 +101,7 @@ void become_cpu(u64 mpidr) {
             return;
         }
     }
-    refuse_to_boot("the DTB has no node for the CPU that it was booted on");
+    refuse_to_boot("the firmware does not tell of the CPU that it was booted on");
 }
 
 } // namespace
@@ -131,7 +132,7 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el, u64 load
     baton.clusters.plan(baton.platform, baton.options.counter_model);
     plan_boot_memory(firmware_dtb, {loaded == first_life ? image::start() : loaded});
     lay_out_pool();
-    firmware_dtb = keep_dtb(firmware_dtb);
+    firmware_dtb = keep_description(firmware_dtb);
 
     if (baton.spin_table) {
         prepare_spin_table();
@@ -148,7 +149,7 @@ extern "C" [[noreturn]] void boot_main(const void* dtb, u64 current_el, u64 load
     log::line("entering the kernel at {}", first.entry);
     log::release_console();
     arch::prepare_vcpu();
-    arch::enter_guest(first.entry, first.dtb.value);
+    arch::enter_guest(first.entry, first.description.dtb().value);
 }
 
 } // namespace baton::arm64

@@ -16,7 +16,6 @@
 namespace baton::arm64 {
 namespace {
 
-constexpr u64 el2_table_pages = 192;
 /// The code of waiting, then the table.
 constexpr u64 spin_table_size = page_size + align_up(max_cpus * spin_table_entry_size, page_size);
 /// Per CPU: a guard page, the stack, a guard page, the emergency stack.
@@ -56,16 +55,31 @@ std::expected<u64, ImageProblem> least_slot_size(const VmConfig& vm, Granules gr
     return least;
 }
 
+/// Each end of a range can need one more table at two levels.
+u64 el2_table_pages() {
+    const Platform& platform = hypervisor().platform;
+    constexpr u64 fixed = 192;
+    constexpr u64 per_range = 4;
+    return fixed + per_range * (platform.ram.size() + platform.reserved.size());
+}
+
+u64 kept_tables_size() {
+    const auto& tables = hypervisor().platform.tables;
+    return tables ? tables->kept_size() : 0;
+}
+
 u64 pool_size(std::span<const std::byte> dtb) {
     const u64 cpus = hypervisor().platform.cpus.size();
     return align_up(cpus * sizeof(PerCpu), page_size) + vms_pool_size() + cpus * stacks_size +
            align_up(hypervisor().clusters.memory_size(), page_size) +
-           align_up(dtb.size(), page_size) + spin_table_size + el2_table_pages * page_size;
+           align_up(dtb.size(), page_size) + align_up(kept_tables_size(), page_size) +
+           spin_table_size + el2_table_pages() * page_size;
 }
 
 /// Left out of the EL2 map: guard pages, two for each CPU and one for the boot stack, and what
 /// nobody may map, for even a speculative access to it can be an error. Too large for a stack.
-constinit StaticVector<PhysRange, 2 * max_cpus + 1 + 64> unmapped{};
+constinit StaticVector<PhysRange, 2 * max_cpus + 1 + decltype(Platform::reserved)::capacity>
+    unmapped{};
 
 void lay_out_cpus() {
     Hypervisor& baton = hypervisor();
@@ -231,7 +245,7 @@ void lay_out_pool() {
     if (!map_early(hypervisor().layout.pool, HypMemory::data)) {
         refuse_to_boot("the first map has no room for the pool");
     }
-    const PhysRange el2_tables = take_pages(el2_table_pages * page_size);
+    const PhysRange el2_tables = take_pages(el2_table_pages() * page_size);
     lay_out_cpus();
     lay_out_vms();
     if (hypervisor().options.park == ParkMode::wfe) {
@@ -240,7 +254,7 @@ void lay_out_pool() {
     }
     (void)unmapped.push(image::boot_stack_guard());
     for (const ReservedRange& reserved : hypervisor().platform.reserved) {
-        if (reserved.no_map) {
+        if (reserved.no_map || reserved.opaque) {
             (void)unmapped.push(whole_pages(reserved.range));
         }
     }
@@ -250,14 +264,15 @@ void lay_out_pool() {
     }
 }
 
-std::span<const std::byte> keep_dtb(std::span<const std::byte> dtb) {
+std::span<const std::byte> keep_description(std::span<const std::byte> dtb) {
+    Platform& platform = hypervisor().platform;
     std::byte* copy = arch::bytes(take_pages(dtb.size()).begin);
     std::memcpy(copy, dtb.data(), dtb.size());
     const std::span<const std::byte> kept{copy, dtb.size()};
-    // The platform's strings lie in the DTB that it was read from.
-    auto* platform = std::construct_at(&hypervisor().platform);
-    if (!parse_platform(kept, *platform)) {
-        refuse_to_boot("the DTB changed while it was read");
+    refer_to(kept, dtb, platform);
+    if (platform.tables) {
+        const usize size = platform.tables->kept_size();
+        platform.tables->keep({arch::bytes(take_pages(size).begin), size});
     }
     divide_machine(kept);
     return kept;

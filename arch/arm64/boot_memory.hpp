@@ -32,8 +32,8 @@ void plan_boot_memory(std::span<const std::byte> dtb, PhysAddr loaded);
 /// CPU is on the final EL2 map when it returns.
 void lay_out_pool();
 
-/// Copies the firmware's DTB into the pool, for its memory goes to the guest, and has the platform
-/// refer to the copy.
-std::span<const std::byte> keep_dtb(std::span<const std::byte> dtb);
+/// Copies the firmware's DTB into the pool, for its memory goes to the guest, and what each kernel
+/// is given of ACPI's tables; the platform refers to the copies from now on.
+std::span<const std::byte> keep_description(std::span<const std::byte> dtb);
 
 } // namespace baton::arm64

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/boot_vms.hpp"
 
+#include "arch/arm64/boot_machine.hpp"
 #include "arch/arm64/boot_memory.hpp"
 #include "arch/arm64/device_memory.hpp"
 #include "arch/arm64/faults.hpp"
@@ -20,9 +21,20 @@ namespace {
 /// One table, or up to 16 in a row that are aligned to their size.
 constexpr u64 parking_root_pages = 31;
 
-/// The host VM's memory is what is left, in many pieces; another's is one, and of the machine's
-/// devices it has a few.
-constexpr u64 table_pages_of(VmId vm) { return vm == host_vm ? 256 : 64; }
+/// The host VM's memory is what is left, in many pieces, and with ACPI's tables its devices are all
+/// the rest of the address space: beyond the first 512 GiB a table for each. Another VM's memory is
+/// one piece, and of the machine's devices it has a few.
+u64 table_pages_of(VmId vm) {
+    constexpr u64 span_of_table = 512 * GiB;
+    constexpr u64 per_range = 4; // each end can need one more table at two levels
+    if (vm != host_vm) {
+        return 64;
+    }
+    const Platform& platform = hypervisor().platform;
+    const u64 whole = platform.tables ? end_of_addresses().value / span_of_table : 0;
+    const u64 ranges = platform.ram.size() + (platform.tables ? platform.devices.size() : 0);
+    return 256 + whole + per_range * ranges;
+}
 constexpr u64 roots_per_vm = 2 + VmArch::lost_cpu_budget;
 
 Stage2Format root_format() {
@@ -36,7 +48,7 @@ Stage2Format root_format() {
     }
     const auto format = Stage2Format::choose(read_raw<ID_AA64MMFR0_EL1>(), to_guest(end));
     if (!format) {
-        refuse_to_boot("the DTB names addresses beyond what this CPU can translate");
+        refuse_to_boot("the firmware names addresses beyond what this CPU can translate");
     }
     return *format;
 }

@@ -125,7 +125,7 @@ using namespace arm64;
 void leave(const StagedImage& image, bool cpus_are_missing) {
     const bool all_gone = send_off_others(image);
     const bool whole = all_gone && !cpus_are_missing;
-    const GuestAddr dtb = whole ? image.dtb : image.fallback->dtb;
+    const GuestAddr dtb = (whole ? image.description : *image.fallback).dtb();
     close_consoles();
     hypervisor().gic.give_back_distributor();
     leave_el2(&give_back_cpu(), image.entry.value, dtb.value);

@@ -22,7 +22,7 @@ constinit std::optional<Stage1> early_map{};
 bool every_cpu_has_bti() { return ID_AA64PFR1_EL1::bti(read<ID_AA64PFR1_EL1>()) != 0; }
 
 /// In the order in which they go in: a later region wins where two overlap.
-using Regions = StaticVector<HypRegion, 640>;
+using Regions = StaticVector<HypRegion, 1024>;
 
 bool add_image(Regions& regions) {
     return regions.push({image::text(), HypMemory::code}) &&

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/move.hpp"
 
+#include "arch/arm64/boot_machine.hpp"
 #include "arch/arm64/boot_memory.hpp"
 #include "arch/arm64/cache.hpp"
 #include "arch/arm64/el2_map.hpp"
@@ -22,7 +23,7 @@ extern "C" [[noreturn]] void enter_second_life(const El2Controls* controls, cons
 std::optional<PhysRange> find_place(const void* dtb) {
     Hypervisor& baton = hypervisor();
     const auto bytes = locate_dtb(dtb);
-    if (!bytes || !parse_platform(*bytes, baton.platform)) {
+    if (!bytes || !read_machine_early(*bytes, baton.platform)) {
         return std::nullopt;
     }
     (void)parse_options(baton.platform.bootargs, baton.options);

@@ -2,6 +2,7 @@
 #include "hyp/kexec/image_store.hpp"
 
 #include "hyp/arch.hpp"
+#include "hyp/platform/efi/view.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -98,7 +99,6 @@ Result<> ImageStore::finish(const Content& content, u32 slot) {
     staged.needs = place.dtb.end() - slots()[slot].begin;
     staged.slot = slot;
     staged.entry = to_guest(place.kernel.begin);
-    staged.dtb = to_guest(place.dtb.begin);
     const auto described = content.kexec == Kexec::guest ? describe_guest(content, staged)
                                                          : describe_machine(content, staged);
     if (!described) {
@@ -112,7 +112,29 @@ Result<> ImageStore::finish(const Content& content, u32 slot) {
     return {};
 }
 
-/// The VM as it is for the next kernel: its DTB and its root.
+/// In the form in which the firmware describes the machine.
+Result<> ImageStore::describe(const GuestRequest& request, PhysRange room,
+                              PlacedDescription& description) {
+    description.begin = room.begin;
+    const Platform& platform = *setup_.platform;
+    if (platform.tables) {
+        if (auto built = efi::build_view(platform.tables->firmware, platform, request,
+                                         bytes_of(room), room.begin, description.fields);
+            !built) {
+            return built;
+        }
+    } else {
+        if (auto built = build_guest_dtb(setup_.firmware_dtb, request, bytes_of(room), dtb_);
+            !built) {
+            return built;
+        }
+        description.fields = dtb_;
+    }
+    arch::publish_bytes(description.range());
+    return {};
+}
+
+/// The VM as it is for the next kernel: its description and its root.
 Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged) {
     const Platform& platform = *setup_.platform;
     const auto known = guest_memory(
@@ -121,23 +143,19 @@ Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged)
     if (!known) {
         return known;
     }
-    const GuestDtbRequest request{.spare_reservations = spare_reservations(),
-                                  .memory = {memory_.begin(), memory_.end()},
-                                  .bootargs = content.bootargs,
-                                  .initrd = content.place.initrd,
-                                  .seed = content.seed,
-                                  .counter_units = setup_.counter_units,
-                                  .division = setup_.division,
-                                  .vm = setup_.vm,
-                                  .console = setup_.console,
-                                  .shared = setup_.shared};
-    const PhysRange room = content.place.dtb;
-    if (auto built =
-            build_guest_dtb(setup_.firmware_dtb, request, bytes_of(room), staged.dtb_fields);
-        !built) {
-        return built;
+    const GuestRequest request{.spare_reservations = spare_reservations(),
+                               .memory = {memory_.begin(), memory_.end()},
+                               .bootargs = content.bootargs,
+                               .initrd = content.place.initrd,
+                               .seed = content.seed,
+                               .counter_units = setup_.counter_units,
+                               .division = setup_.division,
+                               .vm = setup_.vm,
+                               .console = setup_.console,
+                               .shared = setup_.shared};
+    if (auto described = describe(request, content.place.dtb, staged.description); !described) {
+        return described;
     }
-    arch::publish_bytes({room.begin, staged.dtb_fields.size});
     const bool mapped =
         arch::prepare_memory(setup_.vm, staged.slot, {memory_.begin(), memory_.end()});
     return mapped ? Result<>{} : std::unexpected(Error::no_room);
@@ -147,12 +165,12 @@ Result<> ImageStore::describe_guest(const Content& content, StagedImage& staged)
 /// that has to leave Baton's memory to a CPU that did not go. No guest runs in between, so the root
 /// maps no memory.
 Result<> ImageStore::describe_machine(const Content& content, StagedImage& staged) {
-    GuestDtbRequest request{.for_host = true,
-                            .modules = content.modules,
-                            .spare_reservations = spare_reservations(),
-                            .bootargs = content.bootargs,
-                            .initrd = content.place.initrd,
-                            .seed = content.seed};
+    GuestRequest request{.for_host = true,
+                         .modules = content.modules,
+                         .spare_reservations = spare_reservations(),
+                         .bootargs = content.bootargs,
+                         .initrd = content.place.initrd,
+                         .seed = content.seed};
     PhysRange waiting_room{};
     if (setup_.spin_table) {
         request.spin_table = setup_.spin_table->table;
@@ -160,24 +178,20 @@ Result<> ImageStore::describe_machine(const Content& content, StagedImage& stage
         request.reserved = {&waiting_room, 1};
     }
     const PhysRange room = content.place.dtb;
-    if (auto built =
-            build_guest_dtb(setup_.firmware_dtb, request, bytes_of(room), staged.dtb_fields);
-        !built) {
-        return built;
+    if (auto described = describe(request, room, staged.description); !described) {
+        return described;
     }
-    const u64 first_size = align_up(staged.dtb_fields.size, page_size);
-    const PhysRange rest = PhysRange::between(room.begin + first_size, room.end());
+    const PhysAddr rest{align_up(staged.description.range().end().value, efi::view_alignment)};
+    if (rest >= room.end()) {
+        return std::unexpected(Error::no_room);
+    }
     const PhysRange still_used[]{layout().image, layout().pool};
     request.reserved = still_used;
-    if (auto built =
-            build_guest_dtb(setup_.firmware_dtb, request, bytes_of(rest), fallback_fields_);
-        !built) {
-        return built;
+    if (auto described =
+            describe(request, PhysRange::between(rest, room.end()), staged.fallback.emplace());
+        !described) {
+        return described;
     }
-    staged.fallback = {.dtb = to_guest(rest.begin),
-                       .size = fallback_fields_.size,
-                       .shift = fallback_fields_.cpu_status[0] - staged.dtb_fields.cpu_status[0]};
-    arch::publish_bytes({room.begin, first_size + fallback_fields_.size});
     return arch::prepare_memory(setup_.vm, staged.slot, {}) ? Result<>{}
                                                             : std::unexpected(Error::no_room);
 }
@@ -191,21 +205,20 @@ const StagedImage& ImageStore::consume() {
 
 namespace {
 
-/// Changes each DTB of an image in place: f(bytes, shift), where `shift` is how much further back
-/// than GuestDtb says things are, and f returns the offset of 16 bytes that it has changed.
+/// f(bytes, fields) changes the description in place.
 template <class F>
-void patch(PhysRange dtb, u32 shift, F f) {
-    const u32 offset = f(bytes_of(dtb), shift);
-    arch::publish_bytes({dtb.begin + offset, reservation_size});
-}
-PhysRange first_dtb(const StagedImage& image) {
-    return {to_phys(image.dtb), image.dtb_fields.size};
+void patch(const PlacedDescription& description, F f) {
+    for (const Touched& touched : f(bytes_of(description.range()), description.fields)) {
+        if (touched.size != 0) {
+            arch::publish_bytes({description.begin + touched.offset, touched.size});
+        }
+    }
 }
 template <class F>
 void patch_each(const StagedImage& image, F f) {
-    patch(first_dtb(image), 0, f);
-    if (const auto& fallback = image.fallback) {
-        patch({to_phys(fallback->dtb), fallback->size}, fallback->shift, f);
+    patch(image.description, f);
+    if (image.fallback) {
+        patch(*image.fallback, f);
     }
 }
 
@@ -214,14 +227,10 @@ void patch_each(const StagedImage& image, F f) {
 void ImageStore::disable_cpu(const StagedImage& image, const Vcpu& vcpu) {
     // An image for the whole machine has the CPUs of all VMs.
     const u32 number = image.kexec == Kexec::host ? index(vcpu.cpu) : index(vcpu.id);
-    const auto& fallback = image.fallback;
-    const PhysRange dtb =
-        fallback ? PhysRange{to_phys(fallback->dtb), fallback->size} : first_dtb(image);
-    patch(dtb, fallback ? fallback->shift : 0, [&](std::span<std::byte> bytes, u32 shift) {
-        const u32 offset = image.dtb_fields.cpu_status[number] + shift;
-        baton::disable_cpu(bytes, offset);
-        return offset;
-    });
+    patch(image.fallback ? *image.fallback : image.description,
+          [&](std::span<std::byte> bytes, const GuestDescription& fields) {
+              return baton::disable_cpu(bytes, fields, number);
+          });
 }
 
 bool ImageStore::is_in_use(const SlotPlacement& place) const {
@@ -244,16 +253,13 @@ void ImageStore::tell_of_use(const StagedImage& image) const {
         return;
     }
     for (u32 n = 0; n < in_use_.size(); n++) {
-        patch_each(image, [&](std::span<std::byte> bytes, u32 shift) {
-            const u32 offset = image.dtb_fields.spare_reservations + n * reservation_size + shift;
-            reserve_in_place(bytes, offset, in_use_[n]);
-            return offset;
+        patch_each(image, [&](std::span<std::byte> bytes, const GuestDescription& fields) {
+            return reserve_in_place(bytes, fields, n, in_use_[n]);
         });
     }
-    for (const u32 status : image.dtb_fields.message_controller_status) {
-        patch_each(image, [&](std::span<std::byte> bytes, u32 shift) {
-            disable_message_controller(bytes, status + shift);
-            return status + shift;
+    for (u32 n = 0; n < image.description.fields.message_controller_status.size(); n++) {
+        patch_each(image, [&](std::span<std::byte> bytes, const GuestDescription& fields) {
+            return disable_message_controller(bytes, fields, n);
         });
     }
 }

@@ -17,6 +17,15 @@
 
 namespace baton {
 
+/// What a kernel is told of the machine, where it lies.
+struct PlacedDescription {
+    PhysAddr begin{};
+    GuestDescription fields{};
+
+    PhysRange range() const { return {begin, fields.size}; }
+    GuestAddr dtb() const { return to_guest(begin + fields.dtb); }
+};
+
 /// An image set that lies ready to run where it is.
 struct StagedImage {
     Kexec kexec = Kexec::guest;
@@ -25,16 +34,9 @@ struct StagedImage {
     u64 needs = 0; ///< bytes that it takes of its slot
     u32 slot = 0;
     GuestAddr entry{};
-    GuestAddr dtb{};
-    GuestDtb dtb_fields{};
-
-    /// Host: the DTB for the case that a CPU stays behind in Baton's memory, which it reserves.
-    struct Fallback {
-        GuestAddr dtb{};
-        u64 size = 0;
-        u32 shift = 0; ///< bytes that its cpu_status are further back
-    };
-    std::optional<Fallback> fallback{};
+    PlacedDescription description{};
+    /// Host: for the case that a CPU stays behind in Baton's memory, which it reserves.
+    std::optional<PlacedDescription> fallback{};
 };
 
 /// Memory in which CPUs that left Baton wait for the next kernel.
@@ -88,8 +90,8 @@ class ImageStore {
     const StagedImage* staged() const { return staged_; }
     void drop() { staged_ = nullptr; }
 
-    /// What lies in the spare slot as `place` says becomes an image: it gets its DTB and its root.
-    /// All of `place` but the DTB's room has been published.
+    /// What lies in the spare slot as `place` says becomes an image: it gets its description and
+    /// its root. All of `place` but the DTB's room has been published.
     struct Content {
         Kexec kexec = Kexec::guest;
         u64 id;
@@ -99,7 +101,7 @@ class ImageStore {
         std::span<const std::byte> seed;         ///< empty: the kernel gets none
         std::span<const DtbModule> modules = {}; ///< host
     };
-    /// Errors: no_room (DTB or page tables), too_many, bad_dtb.
+    /// Errors: no_room (description or page tables), too_many, bad_dtb, unsupported.
     Result<void> stage(const Content& content);
 
     /// An id for the next image: no other image's, of whatever VM.
@@ -118,8 +120,8 @@ class ImageStore {
     bool excludes_any() const { return !excluded_.empty(); }
 
     /// The interrupt controller goes on using this memory: no image is put there, and every
-    /// kernel's DTB reserves it and has no message controller from now on, that of `image`, which
-    /// is about to be entered, too.
+    /// kernel's description reserves it and has no message controller from now on, that of `image`,
+    /// which is about to be entered, too.
     void keep_in_use(PhysRange memory, const StagedImage& image);
 
     /// Hands the staged image out, which stays where it is until its slot is staged into again: its
@@ -128,7 +130,7 @@ class ImageStore {
 
     // --- for all ---------------------------------------------------------------------------------
 
-    /// Marks a CPU as broken in a staged image's DTB (host: in the fallback), in place.
+    /// Marks a CPU as broken in a staged image's description (host: in the fallback), in place.
     static void disable_cpu(const StagedImage& image, const Vcpu& vcpu);
 
     u32 running_slot() const { return running_slot_; }
@@ -144,14 +146,15 @@ class ImageStore {
     Result<> finish(const Content& content, u32 slot);
     Result<> describe_guest(const Content& content, StagedImage& staged);
     Result<> describe_machine(const Content& content, StagedImage& staged);
+    Result<> describe(const GuestRequest& request, PhysRange room, PlacedDescription& description);
     const BootImage& in_turn();
     /// In which the interrupt controller keeps a CPU's messages (`arch::memory_in_use`).
     static constexpr u32 tables_per_cpu = 2;
     u32 spare_reservations() const {
         const Platform& platform = *setup_.platform;
-        return platform.message_controllers.empty()
-                   ? 0
-                   : tables_per_cpu * static_cast<u32>(platform.cpus.size());
+        return platform.has_message_controllers
+                   ? tables_per_cpu * static_cast<u32>(platform.cpus.size())
+                   : 0;
     }
 
     Setup setup_{};
@@ -161,8 +164,8 @@ class ImageStore {
     std::atomic<bool> claimed_{false};
     std::array<StagedImage, 2> by_slot_{}; ///< the running kernel's, and what is staged
     const StagedImage* staged_ = nullptr;
-    MemoryMap memory_;         ///< of the guest that is being staged
-    GuestDtb fallback_fields_; ///< of the host image that is
+    MemoryMap memory_; ///< of the guest that is being staged
+    GuestDtb dtb_;     ///< that is being built
     u32 last_id_ = 0;
     u32 running_slot_ = 0;
     usize next_boot_image_ = 0;

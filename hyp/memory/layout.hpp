@@ -16,7 +16,7 @@
 namespace baton {
 
 /// RAM with everything cut out that somebody may have put into it.
-using MemoryMap = RangeSet<128>;
+using MemoryMap = RangeSet<1024>;
 
 inline constexpr usize max_shared_regions = 16;
 

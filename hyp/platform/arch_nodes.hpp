@@ -55,20 +55,20 @@ bool is_shared_interrupt(u32 number);
 // --- build_guest_dtb -----------------------------------------------------------------------------
 
 /// Has the guest no such node, with all below it?
-bool hides(const GuestDtbRequest& request, FdtNode node);
+bool hides(const GuestRequest& request, FdtNode node);
 
 /// Is it a controller of messages that the guest has not, so that nobody may refer to it?
-bool hides_messages(const GuestDtbRequest& request, FdtNode node);
+bool hides_messages(const GuestRequest& request, FdtNode node);
 
 /// Does a core node keep this property?
-bool keeps(const GuestDtbRequest& request, FdtNode node, std::string_view property);
+bool keeps(const GuestRequest& request, FdtNode node, std::string_view property);
 
 /// What a core node has instead of what it does not keep.
-void write_own_properties(const GuestDtbRequest& request, FdtNode node, FdtWriter& writer,
+void write_own_properties(const GuestRequest& request, FdtNode node, FdtWriter& writer,
                           GuestDtb& result);
 
 /// Nodes that the firmware's DTB has not, below the root.
-void write_own_nodes(const GuestDtbRequest& request, FdtWriter& writer);
+void write_own_nodes(const GuestRequest& request, FdtWriter& writer);
 
 /// @param specifier of as many cells as the interrupt controller asks for, zeroed; empty after an
 ///        error of the writer

@@ -279,7 +279,7 @@ Result<> DeviceDivider::give_rest_to_host() {
     if (!fits) {
         return refuse(Error::too_many, "the host VM has {}", too_many_devices);
     }
-    if (!platform_.message_controllers.empty()) {
+    if (platform_.has_message_controllers) {
         division_.configs_[index(message_owner_.value_or(host_vm))].has_message_controllers = true;
     }
     return {};

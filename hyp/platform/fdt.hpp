@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hyp/address.hpp"
+#include "hyp/bytes.hpp"
 #include "hyp/result.hpp"
 #include "hyp/types.hpp"
 
@@ -12,8 +13,6 @@
 /// Reading a flattened device tree: libfdt behind types. A missing property and one of the wrong
 /// size read alike, as nothing, so that odd trees need no code of their own.
 namespace baton {
-
-using Bytes = std::span<const std::byte>;
 
 /// How many 32-bit cells an address and a size have in the children of one node.
 struct CellCounts {

@@ -93,49 +93,22 @@ void GuestDtbBuilder::leave() {
     open_.erase(open_.size() - 1);
 }
 
-namespace {
-
-constexpr std::string_view status_fail = "fail";
-
-/// In the place of "okay", which is as long.
-void write_fail(std::span<std::byte> dtb, u32 offset) {
-    if (offset > dtb.size() || dtb.size() - offset < status_fail.size()) {
-        return;
-    }
-    for (usize i = 0; i < status_fail.size(); i++) {
-        dtb[offset + i] = static_cast<std::byte>(status_fail[i]);
-    }
-}
-
-} // namespace
-
-Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestDtbRequest& request,
+Result<void> build_guest_dtb(std::span<const std::byte> firmware, const GuestRequest& request,
                              std::span<std::byte> buffer, GuestDtb& result) {
     const auto source = Fdt::open(firmware);
     if (!source) {
         return std::unexpected(source.error());
     }
+    result.form = GuestDescription::Form::dtb;
     result.size = 0;
+    result.dtb = 0;
     result.cpu_count = 0;
+    result.cpu_status = {};
     result.message_controller_status.clear();
     result.scratch.hidden.clear();
     result.scratch.core.clear();
     FdtWriter writer{buffer.first(std::min<usize>(buffer.size(), max_dtb_size))};
     return GuestDtbBuilder{*source, request, writer, result}.run();
-}
-
-void disable_cpu(std::span<std::byte> dtb, u32 status_offset) { write_fail(dtb, status_offset); }
-void disable_message_controller(std::span<std::byte> dtb, u32 status_offset) {
-    write_fail(dtb, status_offset);
-}
-
-void reserve_in_place(std::span<std::byte> dtb, u32 offset, PhysRange range) {
-    if (offset > dtb.size() || dtb.size() - offset < reservation_size) {
-        return;
-    }
-    CellWriter entry{dtb.subspan(offset, reservation_size)};
-    entry.put(2, range.begin.value);
-    entry.put(2, range.size);
 }
 
 } // namespace baton

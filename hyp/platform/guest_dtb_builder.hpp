@@ -12,7 +12,7 @@ namespace baton {
 /// One walk over the firmware's DTB that writes the guest's.
 class GuestDtbBuilder {
   public:
-    GuestDtbBuilder(const Fdt& source, const GuestDtbRequest& request, FdtWriter& writer,
+    GuestDtbBuilder(const Fdt& source, const GuestRequest& request, FdtWriter& writer,
                     GuestDtb& result)
         : source_{source}, request_{request}, filter_{source, request, result.scratch},
           writer_{writer}, result_{result} {}
@@ -34,8 +34,6 @@ class GuestDtbBuilder {
     // guest_dtb_nodes.cpp: what is not copied.
     void write_own_properties(FdtNode node, NodeKind kind);
     void write_own_nodes();
-    void write_chosen();
-    void write_seed();
     void write_modules();
     void write_memory(FdtNode node);
     void write_memory_node();
@@ -49,7 +47,7 @@ class GuestDtbBuilder {
     }
 
     const Fdt& source_;
-    const GuestDtbRequest& request_;
+    const GuestRequest& request_;
     GuestDtbFilter filter_;
     FdtWriter& writer_;
     GuestDtb& result_;

@@ -27,7 +27,7 @@ bool names_stdout(std::string_view name) {
 
 } // namespace
 
-GuestDtbFilter::GuestDtbFilter(const Fdt& source, const GuestDtbRequest& request,
+GuestDtbFilter::GuestDtbFilter(const Fdt& source, const GuestRequest& request,
                                GuestDtb::Scratch& scratch)
     : source_{source}, request_{request}, chosen_{source.find("/chosen")},
       cpus_{source.find("/cpus")}, uart_{},

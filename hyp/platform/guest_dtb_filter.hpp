@@ -33,7 +33,7 @@ enum class NodeKind {
 /// clocks, say.
 class GuestDtbFilter {
   public:
-    GuestDtbFilter(const Fdt& source, const GuestDtbRequest& request, GuestDtb::Scratch& scratch);
+    GuestDtbFilter(const Fdt& source, const GuestRequest& request, GuestDtb::Scratch& scratch);
 
     /// Collects what the guest has and has not. Errors: too_many.
     Result<> prepare();
@@ -63,7 +63,7 @@ class GuestDtbFilter {
     bool is_hidden(std::optional<u64> phandle) const;
 
     const Fdt& source_;
-    const GuestDtbRequest& request_;
+    const GuestRequest& request_;
     std::optional<FdtNode> chosen_;
     std::optional<FdtNode> cpus_;
     std::optional<FdtNode> uart_; ///< Baton's

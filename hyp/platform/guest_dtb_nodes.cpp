@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/log/format.hpp"
 #include "hyp/platform/arch_nodes.hpp"
+#include "hyp/platform/guest_chosen.hpp"
 #include "hyp/platform/guest_dtb_builder.hpp"
 #include "hyp/platform/parse.hpp"
 
@@ -23,7 +24,7 @@ const char* name_at(std::span<char> name, std::string_view kind, PhysAddr addres
 void GuestDtbBuilder::write_own_properties(FdtNode node, NodeKind kind) {
     switch (kind) {
     case NodeKind::chosen:
-        write_chosen();
+        write_chosen(writer_, request_);
         break;
     case NodeKind::memory:
         write_memory(node);
@@ -46,7 +47,7 @@ void GuestDtbBuilder::write_own_properties(FdtNode node, NodeKind kind) {
 void GuestDtbBuilder::write_own_nodes() {
     if (!filter_.chosen()) {
         writer_.begin_node("chosen");
-        write_chosen();
+        write_chosen(writer_, request_);
         write_modules();
         writer_.end_node();
     }
@@ -59,43 +60,10 @@ void GuestDtbBuilder::write_own_nodes() {
     arch::write_own_nodes(request_, writer_);
 }
 
-void GuestDtbBuilder::write_chosen() {
-    writer_.string("bootargs", request_.bootargs);
-    if (request_.initrd) {
-        writer_.cells("linux,initrd-start", 2, to_guest(request_.initrd->begin).value);
-        writer_.cells("linux,initrd-end", 2, to_guest(request_.initrd->end()).value);
-    }
-    write_seed();
-}
-
-void GuestDtbBuilder::write_seed() {
-    constexpr usize kaslr_size = 8;
-    const auto seed = request_.seed;
-    if (seed.size() >= kaslr_size) {
-        writer_.property("kaslr-seed", seed.first(kaslr_size));
-    }
-    if (seed.size() > kaslr_size) {
-        writer_.property("rng-seed", seed.subspan(kaslr_size));
-    }
-}
-
 void GuestDtbBuilder::write_modules() {
     const CellCounts root = source_.root().child_cells();
-    const CellCounts cells = filter_.chosen() ? filter_.chosen()->child_cells(root) : root;
-    for (const DtbModule& module : request_.modules) {
-        std::array<char, 32> name{}; // a NUL follows what is written
-        format(std::span{name}.first(name.size() - 1), "module@{x}", module.range.begin.value);
-        writer_.begin_node(name.data());
-        const char* kind = module.is_kernel ? "multiboot,kernel" : "multiboot,ramdisk";
-        writer_.strings("compatible", {kind, "multiboot,module"});
-        CellWriter reg{writer_.property("reg", 4 * (cells.address + cells.size))};
-        reg.put(cells.address, module.range.begin.value);
-        reg.put(cells.size, module.range.size);
-        if (!module.bootargs.empty()) {
-            writer_.string("bootargs", module.bootargs);
-        }
-        writer_.end_node();
-    }
+    baton::write_modules(writer_, filter_.chosen() ? filter_.chosen()->child_cells(root) : root,
+                         request_.modules);
 }
 
 /// Each bank keeps its node, and with it a numa-node-id; only its reg shrinks to what the guest has

@@ -30,4 +30,22 @@ Result<void> parse_platform(std::span<const std::byte> dtb, Platform& platform) 
     return {};
 }
 
+void refer_to(std::span<const std::byte> copy, std::span<const std::byte> dtb, Platform& platform) {
+    const auto move = [&](std::string_view& text) {
+        const auto* const begin = reinterpret_cast<const std::byte*>(text.data());
+        if (!text.empty() && begin >= dtb.data() && begin < dtb.data() + dtb.size()) {
+            const std::byte* const moved = copy.data() + (begin - dtb.data());
+            text = {reinterpret_cast<const char*>(moved), text.size()};
+        }
+    };
+    move(platform.bootargs);
+    for (BootImage& image : platform.boot_images) {
+        move(image.bootargs);
+    }
+    FdtNode& controller = platform.interrupt_controller.node;
+    if (controller != FdtNode{}) {
+        controller = FdtNode{copy.data(), controller.offset()};
+    }
+}
+
 } // namespace baton

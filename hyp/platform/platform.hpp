@@ -4,6 +4,7 @@
 #include "hyp/address.hpp"
 #include "hyp/memory/range_set.hpp"
 #include "hyp/platform/fdt.hpp"
+#include "hyp/platform/firmware_tables.hpp"
 #include "hyp/result.hpp"
 #include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"
@@ -12,8 +13,8 @@
 #include <span>
 #include <string_view>
 
-/// What the machine is made of, read from the firmware's DTB once at boot. Interrupts go by their
-/// numbers at the machine's interrupt controller.
+/// What the machine is made of, read once at boot: from the firmware's DTB, or from ACPI's tables
+/// and the EFI memory map. Interrupts go by their numbers at the machine's interrupt controller.
 namespace baton {
 
 struct CpuInfo {
@@ -28,6 +29,9 @@ struct CpuInfo {
 struct ReservedRange {
     PhysRange range;
     bool no_map = false; ///< the guest may not even map it
+    /// Who set it aside did not say for what: the guest may know, Baton does not map it, for even a
+    /// speculative access to it can be an error.
+    bool opaque = false;
 };
 
 /// The one that takes the interrupts of all CPUs and devices, and that their numbers are of.
@@ -45,6 +49,7 @@ enum class UartKind {
 struct UartInfo {
     UartKind kind;
     PhysRange frame;
+    std::optional<u32> interrupt{}; ///< if the ACPI tables tell it; the DTB's is its node's
 };
 
 /// A stretch of a host bridge's outbound address space.
@@ -77,36 +82,43 @@ struct ArchPlatform;
 /// Eight command lines as long as a kernel takes them, and options.
 using PlatformText = StaticVector<char, 20 * KiB>;
 
-using DeviceRanges = RangeSet<512>;
+using DeviceRanges = RangeSet<1024>;
 using BootImages = StaticVector<BootImage, 8>; ///< the one to boot, the next …
 
 /// Large (tens of KiB): set once at boot, never on a stack. String views and nodes point into the
 /// DTB that it was read from.
 struct Platform {
-    static constexpr usize max_ram_ranges = 32;
+    static constexpr usize max_ram_ranges = 256;
     static constexpr u32 max_clusters = 128;
 
     /// In the DTB's order, without those that it says are broken. CpuId indexes it.
     StaticVector<CpuInfo, max_cpus> cpus;
     u32 cluster_count = 0;        ///< those with counters; the numbers in CpuInfo are below it
     RangeSet<max_ram_ranges> ram; ///< whole pages
-    StaticVector<ReservedRange, 64> reserved; ///< byte ranges as the DTB has them, unsorted
-    /// Whole pages to map as devices for the guest: every enabled node's registers, PCI windows and
-    /// ECAM; without RAM and without what the architecture keeps: the interrupt controller's.
+    StaticVector<ReservedRange, 512> reserved; ///< byte ranges, unsorted, some of them in `ram`
+    /// Whole pages to map as devices for the guest; without RAM and without what the architecture
+    /// keeps: the interrupt controller's. By the DTB every enabled node's registers, PCI windows
+    /// and ECAM. By ACPI's tables all the rest of the address space: most devices are told of in
+    /// AML, which Baton does not read.
     DeviceRanges devices;
     /// What is the architecture's: its to define, the caller's to provide.
     ArchPlatform* arch = nullptr;
     InterruptController interrupt_controller;
-    /// The phandles of those controllers of messages that a VM may have, as far as they have one.
+    bool has_message_controllers = false; ///< that a VM may have
+    /// Their phandles, as far as they have one.
     StaticVector<u32, 64> message_controllers;
-    std::optional<UartInfo> uart; ///< /chosen/stdout-path, if it is one that Baton can drive
-    StaticVector<PciHost, 16> pci_hosts;
-    StaticVector<PhysRange, 64> virtio_mmio; ///< register frames, not rounded to pages
-    BootImages boot_images;                  ///< of the host VM
-    std::string_view bootargs;               ///< Baton's own, from /chosen or a bundle
-    PlatformText text;                       ///< what of the words above no DTB holds
+    std::optional<UartInfo> uart;        ///< /chosen/stdout-path or SPCR's, if Baton can drive it
+    StaticVector<PciHost, 16> pci_hosts; ///< without windows by ACPI's tables
+    /// Register frames, not rounded to pages. None by ACPI's tables: they are in AML.
+    StaticVector<PhysRange, 64> virtio_mmio;
+    BootImages boot_images;    ///< of the host VM
+    std::string_view bootargs; ///< Baton's own, from /chosen or a bundle
+    PlatformText text;         ///< what of the words above no DTB holds
     /// The firmware's entropy, kaslr-seed and rng-seed in one; good for one kernel only.
     StaticVector<std::byte, 72> seed;
+
+    /// Where the description was read from ACPI's tables, and not from a DTB: these.
+    std::optional<FirmwareTables> tables;
 
     /// When parse_platform fails: what was wrong, in words.
     const char* fault = "";
@@ -124,6 +136,9 @@ Result<std::span<const std::byte>> locate_dtb(const void* address);
 /// its end. Errors, told in words by platform.fault: bad_dtb, too_many, and unsupported for
 /// machines without what the architecture asks for.
 Result<void> parse_platform(std::span<const std::byte> dtb, Platform& platform);
+
+/// Has a platform refer to a copy of the DTB that it was read from.
+void refer_to(std::span<const std::byte> copy, std::span<const std::byte> dtb, Platform& platform);
 
 /// @param firmware_id CpuInfo's
 std::optional<CpuId> find_cpu(const Platform& platform, u64 firmware_id);

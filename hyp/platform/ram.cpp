@@ -7,14 +7,28 @@ namespace {
 
 Result<> reserve(Platform& platform, PhysRange range, bool no_map) {
     if (!range.empty() && !platform.reserved.push({range, no_map})) {
-        return fail(platform, Error::too_many, "more than 64 reserved memory ranges");
+        return fail(platform, Error::too_many, "more than 512 reserved memory ranges");
     }
     return {};
 }
 
+void keep_whole_pages(decltype(Platform::ram)& ram) {
+    for (usize i = 0; i < ram.size();) {
+        const PhysRange range = ram[i];
+        const PhysAddr last{align_down(range.end().value, page_size)};
+        if (range.begin.value > last.value - page_size || last.value < page_size) {
+            (void)ram.subtract(range); // as a whole, as the next two at its ends: no more ranges
+            continue;
+        }
+        const PhysAddr first{align_up(range.begin.value, page_size)};
+        (void)ram.subtract(PhysRange::between(range.begin, first));
+        (void)ram.subtract(PhysRange::between(last, range.end()));
+        i++;
+    }
+}
+
 Result<> parse_ram(const Fdt& fdt, Platform& platform) {
     const CellCounts cells = fdt.root().child_cells();
-    RangeSet<Platform::max_ram_ranges> bytes;
     Result<> result;
     for_each_child(fdt.root(), [&](FdtNode node) {
         if (!result || node.string("device_type") != "memory" || !node.is_enabled()) {
@@ -22,8 +36,8 @@ Result<> parse_ram(const Fdt& fdt, Platform& platform) {
         }
         CellReader reader{node.get("reg").value_or(Bytes{})};
         while (const auto range = reader.take_range(cells)) {
-            if (!bytes.add(*range)) {
-                result = fail(platform, Error::too_many, "more than 32 ranges of RAM");
+            if (!platform.ram.add(*range)) {
+                result = fail(platform, Error::too_many, "more than 256 ranges of RAM");
                 return;
             }
         }
@@ -31,15 +45,7 @@ Result<> parse_ram(const Fdt& fdt, Platform& platform) {
     if (!result) {
         return result;
     }
-    // Only now to whole pages: two banks may meet in the middle of one.
-    for (const PhysRange& range : bytes) {
-        const u64 last = align_down(range.end().value, page_size);
-        if (range.begin.value > last - page_size || last < page_size) {
-            continue;
-        }
-        const u64 first = align_up(range.begin.value, page_size);
-        (void)platform.ram.add(PhysRange::between({first}, {last})); // no more ranges than in bytes
-    }
+    keep_whole_pages(platform.ram); // only now: two banks may meet in the middle of one
     if (platform.ram.empty()) {
         return fail(platform, Error::bad_dtb, "no memory node");
     }

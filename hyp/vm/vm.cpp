@@ -86,7 +86,7 @@ void Vm::enter_next_kernel() {
     }
     obey_order(); // One that came while no CPU was online.
     lifecycle_->entering();
-    arch::enter_guest(entering_->entry, entering_->dtb.value);
+    arch::enter_guest(entering_->entry, entering_->description.dtb().value);
 }
 
 void Vm::answer_kick() {

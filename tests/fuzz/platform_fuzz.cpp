@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
             std::abort();
         }
         for (u32 i = 0; i < built.cpu_count; i++) {
-            disable_cpu(std::span(buffer).first(built.size), built.cpu_status[i]);
+            disable_cpu(std::span(buffer).first(built.size), built, i);
         }
         if (!Fdt::open(Bytes(buffer).first(built.size))) {
             std::abort();

@@ -23,7 +23,7 @@ struct Built {
     }
 };
 
-inline Built build(const Dtb& firmware, const GuestDtbRequest& request) {
+inline Built build(const Dtb& firmware, const GuestRequest& request) {
     Built built{.bytes = std::vector<std::byte>(max_dtb_size), .fields = {}};
     REQUIRE(build_guest_dtb(firmware, request, built.bytes, built.fields));
     built.bytes.resize(built.fields.size);

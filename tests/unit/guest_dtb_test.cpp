@@ -162,7 +162,7 @@ TEST_CASE("every CPU can be disabled in place") {
         REQUIRE(built.fields.cpu_count == count);
         for (usize i = 0; i < count; i += 2) {
             CHECK(built.fields.cpu_status[i] % 4 == 0);
-            disable_cpu(built.bytes, built.fields.cpu_status[i]);
+            disable_cpu(built.bytes, built.fields, static_cast<u32>(i));
         }
         usize i = 0;
         for_each_child(built.node("/cpus"), [&](FdtNode node) {
@@ -179,10 +179,13 @@ TEST_CASE("every CPU can be disabled in place") {
 
 TEST_CASE("a wrong offset disables nothing") {
     std::vector<std::byte> dtb(20);
-    disable_cpu(dtb, 17);
-    disable_cpu(dtb, 0xffff'ffff);
+    GuestDescription fields;
+    fields.cpu_status = {17, 0xffff'ffff, 0, 16};
+    for (const u32 number : {0U, 1U, 2U, max_cpus, ~0U}) {
+        CHECK(disable_cpu(dtb, fields, number)[0].size == 0);
+    }
     CHECK(std::ranges::count(dtb, std::byte{0}) == 20);
-    disable_cpu(dtb, 16);
+    CHECK(disable_cpu(dtb, fields, 3)[0].offset == 16);
     CHECK(std::ranges::count(dtb, std::byte{0}) == 16);
 }
 
@@ -291,14 +294,11 @@ TEST_CASE("memory is reserved, and an ITS disabled, in a finished DTB") {
     REQUIRE(built.fields.message_controller_status.size() == 1);
     CHECK(built.node("/intc@8000000/its@8080000").string("status") == "okay");
 
-    const auto spare = [&](u32 n) {
-        return built.fields.spare_reservations + n * reservation_size;
-    };
-    reserve_in_place(built.bytes, spare(0), range(0x1'2345'0000, 0xe000));
+    reserve_in_place(built.bytes, built.fields, 0, range(0x1'2345'0000, 0xe000));
     CHECK(built.fdt().reservation_count() == before + 1);
-    reserve_in_place(built.bytes, spare(1), range(0x1'3345'0000, 0x2000));
-    reserve_in_place(built.bytes, spare(2), range(0x1'4345'0000, 0x1000));
-    disable_message_controller(built.bytes, built.fields.message_controller_status[0]);
+    reserve_in_place(built.bytes, built.fields, 1, range(0x1'3345'0000, 0x2000));
+    reserve_in_place(built.bytes, built.fields, 2, range(0x1'4345'0000, 0x1000));
+    disable_message_controller(built.bytes, built.fields, 0);
     CHECK(built.fdt().reservation_count() == before + 3);
     CHECK(built.fdt().reservation(before - 1) == kept[0]);
     CHECK(built.fdt().reservation(before) == range(0x1'2345'0000, 0xe000));
@@ -308,15 +308,21 @@ TEST_CASE("memory is reserved, and an ITS disabled, in a finished DTB") {
 
     // Nothing is written beyond the end.
     const auto bytes = built.bytes;
-    reserve_in_place(built.bytes, static_cast<u32>(bytes.size()) - 15, kept[0]);
-    reserve_in_place(built.bytes, ~0U, kept[0]);
-    disable_message_controller(built.bytes, static_cast<u32>(bytes.size()) - 3);
+    const auto size = static_cast<u32>(bytes.size());
+    GuestDescription wrong;
+    for (const u32 offset : {size - 15, ~0U}) {
+        wrong.spare_reservations = offset;
+        reserve_in_place(built.bytes, wrong, 0, kept[0]);
+    }
+    (void)wrong.message_controller_status.push(size - 3);
+    disable_message_controller(built.bytes, wrong, 0);
+    disable_message_controller(built.bytes, wrong, 1);
     CHECK(built.bytes == bytes);
 }
 
 TEST_CASE("a buffer that is too small is refused, whatever its size") {
     const Dtb firmware = Dtb::load("board.dtb");
-    const GuestDtbRequest request{.memory = {}, .bootargs = "x", .initrd = {}, .seed = {}};
+    const GuestRequest request{.memory = {}, .bootargs = "x", .initrd = {}, .seed = {}};
     const usize needed = build(firmware, request).fields.size;
     GuestDtb fields;
     for (usize size = 0; size < needed + 64; size += 8) {

@@ -110,7 +110,7 @@ TEST_CASE("a VM's CPUs are numbered from 0") {
     Built built = machine.dtb_of(vm_a, std::nullopt);
     CHECK(children(built.node("/cpus")) == Names{"cpu@100", "cpu@102"});
     REQUIRE(built.fields.cpu_count == 2);
-    disable_cpu(built.bytes, built.fields.cpu_status[1]);
+    disable_cpu(built.bytes, built.fields, 1);
     CHECK(built.node("/cpus/cpu@100").string("status") == "okay");
     CHECK(built.node("/cpus/cpu@102").string("status") == "fail");
 

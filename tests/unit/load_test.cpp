@@ -139,7 +139,7 @@ struct Guest {
     }
     FdtNode chosen() const {
         const StagedImage& image = *store->staged();
-        const std::string_view dtb = at(to_phys(image.dtb), image.dtb_fields.size);
+        const std::string_view dtb = at(image.description.begin, image.description.fields.size);
         const auto node = Fdt::open(std::as_bytes(std::span{dtb}))->find("/chosen");
         REQUIRE(node);
         return *node;
@@ -169,7 +169,7 @@ TEST_CASE("a load puts kernel, initrd and DTB in their places, and publishes eve
 
     CHECK(guest.machine.is_published({spare_slot.begin, guest.kernel.size() + 9 * MiB}));
     CHECK(guest.machine.is_published({{initrd_begin}, guest.initrd.size()}));
-    CHECK(guest.machine.is_published({to_phys(image.dtb), image.dtb_fields.size}));
+    CHECK(guest.machine.is_published(image.description.range()));
     CHECK(guest.machine.instructions_published); // after the last byte
     CHECK(spare_slot.contains(PhysRange{spare_slot.begin, image.needs}));
 }
@@ -266,7 +266,7 @@ TEST_CASE("no kernel gets memory that the GIC goes on using, nor its ITS") {
         guest.seal(id, guest.seal_of(guest.all()));
     };
     const auto dtb = [&](const StagedImage& image) {
-        const std::string_view bytes = guest.at(to_phys(image.dtb), image.dtb_fields.size);
+        const std::string_view bytes = guest.at(image.description.begin, image.description.fields.size);
         return *Fdt::open(std::as_bytes(std::span{bytes}));
     };
     const auto reserved = [&](const StagedImage& image, PhysRange range) {
@@ -293,11 +293,11 @@ TEST_CASE("no kernel gets memory that the GIC goes on using, nor its ITS") {
     CHECK(reserved(first, other) == 1);
     CHECK(its(first) == "fail");
     for (u32 entry = 0; entry < 2; entry++) {
-        const u64 at = first.dtb_fields.spare_reservations + entry * reservation_size;
-        CHECK(guest.machine.is_published({to_phys(first.dtb) + at, reservation_size}));
+        const u64 at = first.description.fields.spare_reservations + entry * reservation_size;
+        CHECK(guest.machine.is_published({first.description.begin + at, reservation_size}));
     }
     CHECK(guest.machine.is_published(
-        {to_phys(first.dtb) + first.dtb_fields.message_controller_status[0], 4}));
+        {first.description.begin + first.description.fields.message_controller_status[0], 4}));
 
     load(); // and so for all later ones
     CHECK(reserved(*guest.store->staged(), table) == 1);

@@ -9,7 +9,7 @@ namespace detail {
 
 /// Every Redistributor of one region, from its begin to the one that says it is the last.
 template <GicHardware Hardware>
-Result<> walk_redistributors(PhysRange region, u64 given_stride, FrameMap& map) {
+Result<> walk_redistributors(PhysRange region, const GicInfo& info, FrameMap& map) {
     using Frame = typename Hardware::template Mmio<Gicr32, Gicr64>;
     constexpr u64 smallest = 2 * gicr_frame_size;
     for (u64 at = 0; region.size >= smallest && at <= region.size - smallest;) {
@@ -19,11 +19,11 @@ Result<> walk_redistributors(PhysRange region, u64 given_stride, FrameMap& map) 
         }
         const u64 typer = frame.read(Gicr64::TYPER);
         const u64 own_size = (typer & gicr_typer::VLPIS) != 0 ? 2 * smallest : smallest;
-        const u64 stride = given_stride != 0 ? given_stride : own_size;
+        const u64 stride = info.redistributor_stride != 0 ? info.redistributor_stride : own_size;
         if (!map.add(region, region.begin + at, stride, typer)) {
             return std::unexpected(Error::too_many);
         }
-        if ((typer & gicr_typer::Last) != 0) {
+        if ((typer & gicr_typer::Last) != 0 && !info.redistributors_are_listed) {
             break;
         }
         at += stride;
@@ -57,8 +57,8 @@ Result<> Gic<Hardware>::init(const Platform& platform, u64 boot_mpidr) {
         }
     }
     for (const PhysRange region : platform.arch->gic.redistributors) {
-        if (const auto done = detail::walk_redistributors<Hardware>(
-                region, platform.arch->gic.redistributor_stride, frames_);
+        if (const auto done =
+                detail::walk_redistributors<Hardware>(region, platform.arch->gic, frames_);
             !done) {
             return done;
         }

@@ -9,6 +9,8 @@ namespace baton::arm64 {
 struct GicInfo {
     PhysRange distributor;
     StaticVector<PhysRange, 64> redistributors;
+    /// All that is in their regions is a Redistributor, whatever GICR_TYPER.Last says.
+    bool redistributors_are_listed = false;
     u64 redistributor_stride = 0; ///< bytes; 0: as GICR_TYPER.VLPIS says
     u32 maintenance_interrupt = 0;
     StaticVector<PhysRange, 64> its;

@@ -68,6 +68,7 @@ Result<> arm64::parse_its(const FdtWalk& walk, Platform& platform) {
     if (const auto frame = walk.reg(0); frame && !platform.arch->gic.its.push(*frame)) {
         return fail(platform, Error::too_many, "more than 64 ITSs");
     }
+    platform.has_message_controllers = !platform.arch->gic.its.empty();
     if (const auto phandle = walk.node().phandle()) {
         (void)platform.message_controllers.push(*phandle); // no more than frames
     }

@@ -34,12 +34,12 @@ bool is_psci(FdtNode node) {
 
 bool is_dsu(FdtNode node) { return node.is_compatible("arm,dsu-pmu"); }
 
-bool has_its(const GuestDtbRequest& request) {
+bool has_its(const GuestRequest& request) {
     return request.division == nullptr || request.division->vm(request.vm).has_message_controllers;
 }
 
 /// A DSU's counters are those of all its cores: a VM has them that has all of these.
-bool is_dsu_of_vm(const GuestDtbRequest& request, FdtNode node) {
+bool is_dsu_of_vm(const GuestRequest& request, FdtNode node) {
     if (request.division == nullptr) {
         return true;
     }
@@ -74,17 +74,17 @@ void write_its_status(FdtNode node, FdtWriter& writer, GuestDtb& result) {
 
 } // namespace
 
-bool hides(const GuestDtbRequest& request, FdtNode node) {
+bool hides(const GuestRequest& request, FdtNode node) {
     return is_v2m(node) || (is_its(node) && !has_its(request)) ||
            (is_dsu(node) && !is_dsu_of_vm(request, node));
 }
 
-bool hides_messages(const GuestDtbRequest& request, FdtNode node) {
+bool hides_messages(const GuestRequest& request, FdtNode node) {
     return is_v2m(node) || (is_its(node) && !has_its(request)) ||
            (is_gic(node) && node.has("msi-controller"));
 }
 
-bool keeps(const GuestDtbRequest& request, FdtNode node, std::string_view property) {
+bool keeps(const GuestRequest& request, FdtNode node, std::string_view property) {
     if (is_its(node)) {
         return property != "status";
     }
@@ -98,7 +98,7 @@ bool keeps(const GuestDtbRequest& request, FdtNode node, std::string_view proper
     return !is_gic(node) || !is_one_of(property, {"msi-controller", "mbi-ranges", "mbi-alias"});
 }
 
-void write_own_properties(const GuestDtbRequest& request, FdtNode node, FdtWriter& writer,
+void write_own_properties(const GuestRequest& request, FdtNode node, FdtWriter& writer,
                           GuestDtb& result) {
     if (is_its(node)) {
         write_its_status(node, writer, result);
@@ -108,7 +108,7 @@ void write_own_properties(const GuestDtbRequest& request, FdtNode node, FdtWrite
     }
 }
 
-void write_own_nodes(const GuestDtbRequest& request, FdtWriter& writer) {
+void write_own_nodes(const GuestRequest& request, FdtWriter& writer) {
     for (usize number = 0; number < request.counter_units.size(); number++) {
         const CounterUnit& dsu = request.counter_units[number];
         std::array<char, 32> name{}; // a NUL follows what is written

@@ -18,7 +18,7 @@ namespace {
 bool is_readable(const Platform& platform, PhysRange range) {
     const auto holds = [&](const PhysRange& ram) { return ram.contains(range); };
     const auto hides = [&](const ReservedRange& reserved) {
-        return reserved.no_map && reserved.range.overlaps(range);
+        return (reserved.no_map || reserved.opaque) && reserved.range.overlaps(range);
     };
     return std::ranges::any_of(platform.ram, holds) &&
            std::ranges::none_of(platform.reserved, hides);

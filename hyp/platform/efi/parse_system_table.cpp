@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "hyp/platform/efi/parse_efi.hpp"
+#include "hyp/platform/parse.hpp"
+
+namespace baton::efi {
+
+namespace {
+
+using Memory = MemoryIn<decltype(Platform::ram)>;
+
+/// Bytes behind a table's head, `count` of `each`; at most a sane number of them.
+u64 with_entries(usize head, u64 count, u64 each) {
+    constexpr u64 most = 1 * MiB;
+    return head + std::min(count, most / each) * each;
+}
+
+/// Bytes of what an entry leads to, as far as its kind is known and it can be read. What is not
+/// known has its page, in which the firmware allocates such things.
+u64 size_of(const Memory& memory, const ConfigurationEntry& entry) {
+    const PhysAddr at{entry.table};
+    if (entry.vendor == guid::memory_attributes) {
+        const auto table = memory.read<MemoryAttributesTable>(at);
+        return table && table->descriptor_size != 0
+                   ? with_entries(sizeof(*table), table->entries,
+                                  std::min<u64>(table->descriptor_size, page_size))
+                   : 1;
+    }
+    if (entry.vendor == guid::esrt) {
+        const auto table = memory.read<EsrtHeader>(at);
+        return table ? with_entries(sizeof(*table), table->count, esrt_entry_size) : 1;
+    }
+    if (entry.vendor == guid::tpm_event_log) {
+        const auto table = memory.read<TpmEventLog>(at);
+        return table ? with_entries(sizeof(*table), table->size, 1) : 1;
+    }
+    if (entry.vendor == guid::rng_seed) {
+        const auto table = memory.read<RngSeed>(at);
+        return table ? with_entries(sizeof(*table), table->size, 1) : 1;
+    }
+    return 1;
+}
+
+/// What earlier kernels want left alone: an interrupt controller may still write to it. The list
+/// is as long as these made it, and may be no list at all.
+Result<> reserve_listed(const Memory& memory, PhysAddr first, Platform& platform) {
+    constexpr u32 most_blocks = 256;
+    PhysAddr at = first;
+    for (u32 blocks = 0; at.value != 0; blocks++) {
+        const auto block = memory.read<MemreserveBlock>(at);
+        if (!block || blocks == most_blocks) {
+            note(platform, "the list of memory that earlier kernels reserved is broken");
+            return {};
+        }
+        const u64 size = with_entries(sizeof(*block), std::min(block->count, block->capacity),
+                                      sizeof(MemreserveEntry));
+        const auto bytes = memory.read(at, size);
+        if (auto done = reserve_pages({at, size}, false, platform); !done || !bytes) {
+            return done;
+        }
+        for (usize offset = sizeof(*block); offset < size; offset += sizeof(MemreserveEntry)) {
+            const auto entry = read_at<MemreserveEntry>(*bytes, offset);
+            const auto range = entry ? PhysRange::make({entry->base}, entry->size) : std::nullopt;
+            if (!range || range->empty() || !platform.ram.contains(*range)) {
+                continue;
+            }
+            if (auto done = reserve_pages(*range, false, platform); !done) {
+                return done;
+            }
+        }
+        at = {block->next};
+    }
+    return {};
+}
+
+Result<> reserve_entry(const Memory& memory, const ConfigurationEntry& entry, Platform& platform) {
+    if (entry.vendor == guid::memreserve) {
+        return reserve_listed(memory, {entry.table}, platform);
+    }
+    const auto range = PhysRange::make({entry.table}, size_of(memory, entry));
+    return range && platform.ram.contains(*range) ? reserve_pages(*range, false, platform)
+                                                  : Result<>{};
+}
+
+} // namespace
+
+Result<> parse_system_table(PhysicalMemory source, Platform& platform, FirmwareTables& tables) {
+    const Memory memory{source, platform.ram};
+    const auto system = memory.read<SystemTable>(tables.handoff.system_table);
+    if (!system) {
+        return fail(platform, Error::unsupported,
+                    "the EFI system table is not in what the EFI memory map says is memory");
+    }
+    if (!is_system_table(*system)) {
+        return fail(platform, Error::bad_dtb, "linux,uefi-system-table names no EFI system table");
+    }
+    tables.firmware.system_table = *system;
+    if (system->configuration_entries > max_configuration_entries) {
+        return fail(platform, Error::too_many,
+                    "the EFI system table has more than 256 configuration tables");
+    }
+    const u64 size = system->configuration_entries * sizeof(ConfigurationEntry);
+    tables.configuration_address =
+        to_physical(tables.firmware.memory_map, system->configuration_table);
+    const auto configuration = memory.read(tables.configuration_address, size);
+    if (!configuration) {
+        return fail(platform, Error::unsupported, "the EFI configuration tables are not in memory");
+    }
+    tables.firmware.configuration = ConfigurationTable{*configuration};
+    for (const PhysRange range : {PhysRange{tables.handoff.system_table, sizeof(*system)},
+                                  PhysRange{tables.configuration_address, size}}) {
+        if (auto done = reserve_pages(range, false, platform); !done) {
+            return done;
+        }
+    }
+    for (usize i = 0; i < tables.firmware.configuration.size(); i++) {
+        const ConfigurationEntry entry = tables.firmware.configuration[i];
+        const PhysRange esrt{{entry.table}, size_of(memory, entry)};
+        if (entry.vendor == guid::esrt && platform.ram.contains(esrt)) {
+            tables.firmware.esrt = esrt;
+        }
+        if (auto done = reserve_entry(memory, entry, platform); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+} // namespace baton::efi
