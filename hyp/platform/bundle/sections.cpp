@@ -23,10 +23,6 @@ u64 little_endian(Bytes bytes, usize offset, usize size) {
     return value;
 }
 
-bool holds(Bytes bytes, u64 offset, u64 size) {
-    return offset <= bytes.size() && size <= bytes.size() - offset;
-}
-
 } // namespace
 
 std::optional<SectionTable> SectionTable::open(Bytes head) {
