@@ -30,6 +30,7 @@ fetch_later() { # names…
             linux-6.1-arm64) make_whole "$debian/$name" fetch_newest linux-image-6.1. '[0-9]-arm64' ;;
             linux-6.12-arm64) make_whole "$debian/$name" fetch_newest linux-image-6.12. '[0-9]-arm64' ;;
             linux-newest-arm64) make_later "$name" fetch_newest_kernel ;;
+            headers-*) make_whole "$debian/$name" fetch_their_headers "${name#headers-}" ;;
             edk2) make_whole "$debian/$name" fetch_package qemu-efi-aarch64 ;;
             edk2-newest) make_later "$name" fetch_package qemu-efi-aarch64 ;;
             u-boot) make_whole "$debian/$name" fetch_package u-boot-qemu ;;
@@ -42,6 +43,11 @@ fetch_later() { # names…
             *) die "fetch_later.sh knows no '$name'." ;;
         esac
     done
+}
+
+fetch_their_headers() { # series directory
+    local configs=("$debian/linux-$1"/boot/config-*)
+    unpack_headers "$1" "${configs[0]##*/config-}" "$2"
 }
 
 # The later release has a kernel in three packages.

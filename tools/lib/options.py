@@ -12,13 +12,14 @@ from initrd import initrd
 from machine import Guest
 from start import LOADERS, Start, chosen
 
+CPUS = 4
 LINUX_APPEND = "console=ttyAMA0"
 KERNEL_HELP = ("any file in arm64 Image format (gzip'd too), or Debian's kernel with our initrd: debian-6.1, debian-6.12 for "
                "clouds, debian-6.1-arm64, debian-6.12-arm64, debian-newest-arm64 for all machines")
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cpus", type=int, default=4, metavar="N", help="how many CPUs; 4 by default")
+    parser.add_argument("--cpus", type=int, default=CPUS, metavar="N", help=f"how many CPUs; {CPUS} by default")
     parser.add_argument("--memory", metavar="SIZE", help="512M, 4G …; 1G by default, more with many CPUs or VMs")
     parser.add_argument("--cpu", default="cortex-a76", metavar="MODEL",
                         help="cortex-a53, cortex-a76 (default), neoverse-n1, max")
