@@ -82,8 +82,9 @@ def check_variables(shell: Shell, found: int | None, written: int) -> None:
 
 
 def swaps(start: Start, series: tuple[str, ...], count: int, cpus: int, log: Path) -> None:
-    """From each kernel to the next, `count` times."""
-    expected = {one: warnings_without(one, cpus, start) for one in series}
+    """From each kernel to the next, `count` times; with one series to the same kernel, from another image."""
+    series = series if len(series) > 1 else series * 2
+    expected = {one: warnings_without(one, cpus, start) for one in set(series)}
     guests = [linux(one, f"kernel={number}", efibootmgr()) for number, one in enumerate(series)]
     disk = make_disk(log.with_suffix(".img"))
     with TemporaryDirectory(dir=log.parent) as folder:
@@ -99,7 +100,7 @@ def swaps(start: Start, series: tuple[str, ...], count: int, cpus: int, log: Pat
                 check_server(shell, running, start, expected[running])
                 if start.acpi:
                     check_variables(shell, 9 + number if number else None, 10 + number)
-                shell.run("dd if=/dev/urandom of=/mnt/file0 bs=32k count=20; cd /mnt && sha256sum file* >SHA256SUMS && sync",
+                shell.run("dd if=/dev/urandom of=/mnt/file0 bs=32k count=20; cd /mnt && sha256sum file* >SHA256SUMS && sync; cd /",
                           timeout=120)
             power_off(console, shell)
             found = [(handover.cpus, handover.lost) for handover in handovers(console.transcript)]
