@@ -15,10 +15,12 @@ later_sources() { # archives
 }
 
 # Runs "$@" with the later release's archives in the place of the user's.
+# shellcheck disable=SC2034  # private_apt reads these
 of_later_release() (
     apt=$cache/apt-$later_release
+    apt_sources=later_sources
     private_apt_ready=
-    prepare_private_apt later_sources
+    prepare_private_apt
     "$@"
 )
 
