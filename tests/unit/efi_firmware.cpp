@@ -149,8 +149,27 @@ struct Services {
         return efi::success;
     }
     static efi::Status locate_protocol(const efi::Guid* guid, void*, void** interface) {
+        if (*guid == efi::tcg2_guid && !self().tpm_log.empty()) {
+            *interface = &self().tpm_;
+            return efi::success;
+        }
         *interface = &self().rng_;
         return *guid == efi::rng_guid && self().has_rng ? efi::success : efi::not_found;
+    }
+    static efi::Status event_log(efi::Tcg2*, u32 format, const std::byte** log,
+                                 const std::byte** last, bool* truncated) {
+        if (format != self().tpm_format) {
+            return efi::invalid_parameter;
+        }
+        *log = self().tpm_log.data();
+        *last = *log + self().last_event;
+        *truncated = false;
+        return efi::success;
+    }
+    static efi::Status install(const efi::Guid* guid, void* table) {
+        CHECK(*guid == efi::tpm_event_log_guid);
+        self().kept_log = static_cast<const std::byte*>(table);
+        return efi::success;
     }
     static efi::Status disconnect(efi::Handle controller, efi::Handle, efi::Handle) {
         function_of(controller)->connected = false;
@@ -255,6 +274,8 @@ Firmware::Firmware() {
     boot_.locate_handle = Services::locate;
     boot_.locate_device_path = Services::device_path;
     boot_.locate_protocol = Services::locate_protocol;
+    boot_.install_configuration_table = Services::install;
+    tpm_.get_event_log = Services::event_log;
     boot_.disconnect_controller = Services::disconnect;
     runtime_.get_variable = Services::variable;
     load_file_.load = Services::load;
@@ -289,6 +310,9 @@ std::optional<efi::Status> Firmware::start() {
     }
     if (!dtb.empty()) {
         tables_.push_back({efi::dtb_table_guid, dtb.data()});
+    }
+    if (!final_events.empty()) {
+        tables_.push_back({efi::tpm_final_log_guid, final_events.data()});
     }
     system.configuration = tables_.data();
     system.configuration_entries = tables_.size();

@@ -42,6 +42,10 @@ class Firmware {
     std::vector<efi::MemoryDescriptor> map;
     std::vector<std::byte> dtb;
     bool has_rng = true;
+    std::vector<std::byte> tpm_log; ///< empty: no TPM
+    usize last_event = 0;           ///< its offset there
+    u32 tpm_format = 2;
+    std::vector<std::byte> final_events;
     u32 stale_keys = 0; ///< so many times the map has changed when boot services are to end
     std::vector<PciFunction> functions;
     usize pages_left = 100'000;
@@ -51,6 +55,7 @@ class Firmware {
     bool ended = false;                 ///< boot services
     std::vector<std::byte> handed_over; ///< the DTB
     usize pages_taken = 0;
+    const std::byte* kept_log = nullptr; ///< the table that the stub has installed
 
     /// Runs the stub. What it returned; nothing if it entered Baton.
     std::optional<efi::Status> start();
@@ -69,6 +74,7 @@ class Firmware {
     efi::LoadFile2 load_file_{};
     efi::FileSystem volume_{};
     efi::Rng rng_{};
+    efi::Tcg2 tpm_{};
     std::vector<efi::ConfigurationEntry> tables_;
     std::map<u64, usize> allocated_;
     usize key_ = 1;

@@ -257,6 +257,98 @@ TEST_CASE("Secure Boot") {
     LoadedMemory::here().clear();
 }
 
+namespace {
+
+ByteVector number_of(u64 value, usize size) {
+    ByteVector bytes;
+    put(bytes, 0, value, size);
+    return bytes;
+}
+
+/// The first event of a log with SHA-1 and SHA-256 digests.
+ByteVector spec_event() {
+    const ByteVector data =
+        joined({bytes_of(std::string_view("Spec ID Event03", 16)), number_of(0, 4),
+                number_of(0x0200'0200, 4), number_of(2, 4), number_of(0x4, 2), number_of(20, 2),
+                number_of(0xb, 2), number_of(32, 2), number_of(0, 1)});
+    return joined(
+        {number_of(0, 4), number_of(3, 4), ByteVector(20), number_of(data.size(), 4), data});
+}
+
+ByteVector event(usize size, u16 second_algorithm = 0xb) {
+    return joined({number_of(4, 4), number_of(13, 4), number_of(2, 4), number_of(0x4, 2),
+                   ByteVector(20), number_of(second_algorithm, 2), ByteVector(32),
+                   number_of(size, 4), ByteVector(size, std::byte{0x77})});
+}
+
+/// What stands in front of the log in the table that is kept.
+struct Kept {
+    u32 size, final_size;
+    u8 version;
+};
+Kept kept(const Firmware& firmware) {
+    REQUIRE(firmware.kept_log != nullptr);
+    Kept table{};
+    std::memcpy(&table.size, firmware.kept_log, 4);
+    std::memcpy(&table.final_size, firmware.kept_log + 4, 4);
+    std::memcpy(&table.version, firmware.kept_log + 8, 1);
+    return table;
+}
+
+} // namespace
+
+TEST_CASE("the TPM's log is kept for the kernels") {
+    Firmware firmware;
+    const ByteVector spec = spec_event();
+    const ByteVector last = event(7);
+    firmware.tpm_log = joined({spec, event(100), last});
+    firmware.last_event = firmware.tpm_log.size() - last.size();
+    // The firmware's buffer goes on.
+    const usize size = firmware.tpm_log.size();
+    firmware.tpm_log.resize(size + 70'000);
+    SUBCASE("with events since it was asked for") {
+        firmware.final_events = joined({number_of(1, 8), number_of(2, 8), event(3), event(9)});
+        REQUIRE_FALSE(firmware.start());
+        const Kept table = kept(firmware);
+        CHECK(table.size == size);
+        CHECK(table.final_size == event(3).size() + event(9).size());
+        CHECK(table.version == 2);
+        CHECK(std::memcmp(firmware.kept_log + 9, firmware.tpm_log.data(), size) == 0);
+    }
+    SUBCASE("of its first event alone") {
+        firmware.last_event = 0;
+        REQUIRE_FALSE(firmware.start());
+        CHECK(kept(firmware).size == spec.size());
+        CHECK(kept(firmware).final_size == 0);
+    }
+    SUBCASE("in the old format") {
+        firmware.tpm_format = 1;
+        firmware.last_event = 0;
+        REQUIRE_FALSE(firmware.start());
+        CHECK(kept(firmware).size == spec.size());
+        CHECK(kept(firmware).version == 1);
+    }
+    SUBCASE("a digest of an unknown kind") {
+        const ByteVector strange = event(7, 0x99);
+        std::copy(strange.begin(), strange.end(),
+                  firmware.tpm_log.begin() + static_cast<std::ptrdiff_t>(firmware.last_event));
+        REQUIRE_FALSE(firmware.start());
+        CHECK(firmware.kept_log == nullptr);
+        CHECK(firmware.said.find("TPM") != std::string::npos);
+    }
+    SUBCASE("no first event that says what digests there are") {
+        firmware.tpm_log[40] = std::byte{'x'};
+        REQUIRE_FALSE(firmware.start());
+        CHECK(firmware.kept_log == nullptr);
+    }
+    SUBCASE("a refusal leaves what the firmware was told of") {
+        firmware.stale_keys = 1000;
+        CHECK(firmware.start() == efi::load_error);
+        CHECK(kept(firmware).size == size);
+        CHECK(firmware.pages_taken == 1);
+    }
+}
+
 TEST_CASE("what cannot start is told, and goes back to the loader") {
     Firmware firmware;
     SUBCASE("at EL1") {

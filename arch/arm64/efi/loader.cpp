@@ -40,9 +40,13 @@ std::optional<std::span<std::byte>> Loader::pages(u32 type, u64 size) {
 }
 
 void Loader::give_back(std::span<std::byte> pages) {
+    keep(pages);
+    (void)boot().free_pages(reinterpret_cast<u64>(pages.data()), pages.size() / page_size);
+}
+
+void Loader::keep(std::span<std::byte> pages) {
     for (usize i = 0; i < taken_.size(); i++) {
         if (taken_[i].data() == pages.data()) {
-            (void)boot().free_pages(reinterpret_cast<u64>(pages.data()), pages.size() / page_size);
             taken_.erase(i);
             return;
         }

@@ -60,8 +60,10 @@ class Loader {
     std::optional<std::span<std::byte>> pages(u32 type, u64 size);
     /// @param pages as they were got
     void give_back(std::span<std::byte> pages);
-    /// All that there are still.
+    /// All that there are still, and that nobody keeps.
     void give_all_back();
+    /// The firmware has been told of them, so they stay whatever comes.
+    void keep(std::span<std::byte> pages);
 
   private:
     Handle image_;

@@ -8,6 +8,7 @@
 #include "arch/arm64/efi/initrd.hpp"
 #include "arch/arm64/efi/load_options.hpp"
 #include "arch/arm64/efi/secure_boot.hpp"
+#include "arch/arm64/efi/tpm_log.hpp"
 #include "hyp/arch.hpp"
 #include "hyp/log/format.hpp"
 #include "hyp/platform/bundle/parts.hpp"
@@ -76,6 +77,7 @@ Attempt<> start(Loader& loader) {
     if (!tree) {
         return std::unexpected(tree.error());
     }
+    keep_tpm_log(loader);
     const auto room = make_room_for_map(loader);
     if (!room) {
         return std::unexpected(room.error());

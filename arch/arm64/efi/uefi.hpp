@@ -4,6 +4,7 @@
 #include "hyp/types.hpp"
 
 #include <array>
+#include <cstddef>
 
 /// What the stub calls of UEFI firmware: UEFI Specification 2.10, on a 64-bit machine, where a
 /// firmware function has C's calling convention. What it does not call is only as large as it is.
@@ -41,6 +42,10 @@ inline constexpr Guid shell_parameters_guid{0x752f3136, 0x4e16, 0x4fdc, {0xa2, 0
 inline constexpr Guid global_variable_guid {0x8be4df61, 0x93ca, 0x11d2, {0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c}};
 inline constexpr Guid shim_lock_guid       {0x605dab50, 0xe046, 0x4300, {0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23}};
 inline constexpr Guid dtb_table_guid       {0xb1b621d5, 0xf19c, 0x41a5, {0x83, 0x0b, 0xd9, 0x15, 0x2c, 0x69, 0xaa, 0xe0}};
+inline constexpr Guid tcg2_guid            {0x607f766c, 0x7455, 0x42be, {0x93, 0x0b, 0xe4, 0xd7, 0x6d, 0xb2, 0x72, 0x0f}};
+inline constexpr Guid tpm_final_log_guid   {0x1e2ed096, 0x30e2, 0x4254, {0xbd, 0x89, 0x86, 0x3b, 0xbe, 0xf8, 0x23, 0x25}};
+/// Linux's, for its next kernels.
+inline constexpr Guid tpm_event_log_guid   {0xb7799cb0, 0xeca2, 0x4943, {0x96, 0x67, 0x1f, 0xae, 0x07, 0xb7, 0x47, 0xfa}};
 /// Linux's: whoever offers an initrd has a LoadFile2 protocol on this vendor media device path.
 inline constexpr Guid initrd_media_guid    {0x5568e427, 0x68fc, 0x4f3d, {0xac, 0x74, 0xca, 0x55, 0x52, 0x31, 0xcc, 0x68}};
 // clang-format on
@@ -104,7 +109,8 @@ struct BootServices {
     /// @param search 2: by protocol
     Status (*locate_handle)(u32 search, const Guid*, void* key, usize* size, Handle*);
     Status (*locate_device_path)(const Guid*, DevicePath**, Handle*);
-    void* install_configuration_table;
+    /// @param table nullptr: the entry goes
+    Status (*install_configuration_table)(const Guid*, void* table);
     void *load_image, *start_image, *exit, *unload_image;
     Status (*exit_boot_services)(Handle image, usize key);
     void *next_monotonic_count, *stall, *set_watchdog_timer;
@@ -211,6 +217,13 @@ struct Rng {
     void* get_info;
     /// @param algorithm nullptr: the firmware's choice
     Status (*get)(Rng*, const Guid* algorithm, usize size, void* to);
+};
+
+/// TCG EFI Protocol Specification, 6.
+struct Tcg2 {
+    void* get_capability;
+    Status (*get_event_log)(Tcg2*, u32 format, const std::byte** log, const std::byte** last,
+                            bool* truncated);
 };
 
 } // namespace baton::arm64::efi
