@@ -46,6 +46,13 @@ void expect_unused(const Stage2& root) {
 /// Of the kernel that runs, or is about to.
 Stage2& current_root(const Vm& vm) { return *vm.arch().roots[vm.images().running_slot()]; }
 
+/// Baton's own map leaves out some of what a guest's has: build_el2_map's holes.
+bool is_mapped_here(PhysAddr address) {
+    return std::ranges::none_of(hypervisor().platform.reserved, [&](const ReservedRange& each) {
+        return each.opaque && whole_pages(each.range).contains(address);
+    });
+}
+
 /// SGIs, or settings, that other CPUs left here for the last kernel.
 void drop_leftovers() {
     PerCpu& self = this_cpu();
@@ -145,7 +152,7 @@ bool is_up(const Vcpu& vcpu) { return cpu_of(vcpu).running.load(std::memory_orde
 
 bool is_guest_memory(const Vm& vm, GuestAddr address) {
     const auto found = current_root(vm).lookup(address);
-    return found && found->attributes == GuestMemory::ram;
+    return found && found->attributes == GuestMemory::ram && is_mapped_here(to_phys(address));
 }
 
 void power_off() {

@@ -6,6 +6,7 @@
 #include "arch/arm64/device_memory.hpp"
 #include "arch/arm64/faults.hpp"
 #include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/mmu/table_budget.hpp"
 #include "arch/arm64/steps.hpp"
 #include "hyp/arch.hpp"
 #include "hyp/devices/virtio.hpp"
@@ -25,15 +26,13 @@ constexpr u64 parking_root_pages = 31;
 /// the rest of the address space: beyond the first 512 GiB a table for each. Another VM's memory is
 /// one piece, and of the machine's devices it has a few.
 u64 table_pages_of(VmId vm) {
-    constexpr u64 span_of_table = 512 * GiB;
-    constexpr u64 per_range = 4; // each end can need one more table at two levels
     if (vm != host_vm) {
         return 64;
     }
     const Platform& platform = hypervisor().platform;
-    const u64 whole = platform.tables ? end_of_addresses().value / span_of_table : 0;
-    const u64 ranges = platform.ram.size() + (platform.tables ? platform.devices.size() : 0);
-    return 256 + whole + per_range * ranges;
+    return platform.tables
+               ? host_table_pages(platform.ram.size() + platform.devices.size(), end_of_addresses())
+               : host_table_pages(platform.ram.size(), {0});
 }
 constexpr u64 roots_per_vm = 2 + VmArch::lost_cpu_budget;
 

@@ -61,6 +61,7 @@ class DeviceDivider {
     /// Whose something is: a VM's, or Baton's own.
     using Owner = std::optional<VmId>;
 
+    void take_uart(const UartInfo& uart);
     Result<> pass_through(VmId vm, FdtNode node);
     Result<> pass_through(VmId vm, std::string_view path);
     Result<> check_may_pass(VmId vm, FdtNode node, std::string_view path);

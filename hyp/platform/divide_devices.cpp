@@ -48,6 +48,8 @@ Result<> DeviceDivider::run(std::span<const FdtNode> nodes) {
     if (nodes.size() > 1 && platform_.uart) {
         if (const auto uart = stdout_node(fdt_)) {
             division_.uart_ = uart->offset();
+        } else if (platform_.tables) {
+            take_uart(*platform_.uart);
         }
     }
     for (u32 vm = 1; vm < nodes.size(); vm++) {
@@ -69,6 +71,15 @@ Result<> DeviceDivider::run(std::span<const FdtNode> nodes) {
         return result;
     }
     return give_rest_to_host();
+}
+
+/// Without a node, by what the firmware's tables say of it.
+void DeviceDivider::take_uart(const UartInfo& uart) {
+    uart_pages_ = whole_pages(uart.frame);
+    if (uart.interrupt && arch::is_shared_interrupt(*uart.interrupt)) {
+        uart_interrupts_.add(*uart.interrupt);
+        division_.named_.add(*uart.interrupt);
+    }
 }
 
 /// Calls visit(walk, owner) for every enabled node that is a device of one owner.
@@ -260,6 +271,9 @@ bool DeviceDivider::has(Owner owner, u32 interrupt) const {
 Result<> DeviceDivider::give_rest_to_host() {
     VmConfig& host = division_.configs_[0];
     host.devices = platform_.devices;
+    if (platform_.tables) {
+        host.pci_hosts = platform_.pci_hosts; // no node tells of them
+    }
     bool fits = host.devices.subtract(uart_pages_);
     for (u32 number = 0; number < InterruptSet::end; number++) {
         if (arch::is_shared_interrupt(number) && !uart_interrupts_.has(number)) {

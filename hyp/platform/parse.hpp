@@ -61,7 +61,7 @@ bool is_pci_host(const FdtWalk& walk);
 std::expected<void, Mistake> read_pci_host(const FdtWalk& walk, PciHost& host);
 Result<> parse_pci_host(const FdtWalk& walk, Platform& platform);
 
-inline constexpr const char* too_many_devices = "more than 512 separate device ranges";
+inline constexpr const char* too_many_devices = "more than 1024 separate device ranges";
 /// The pages that a range of registers touches. Nothing in the last page of the 64-bit space: no
 /// CPU has so many address bits.
 std::optional<PhysRange> device_pages(PhysRange range);

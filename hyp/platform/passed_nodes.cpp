@@ -63,6 +63,12 @@ Result<> DeviceDivider::pass_through(VmId vm, FdtNode node) {
 
 Result<> DeviceDivider::pass_through(VmId vm, std::string_view path) {
     const std::string_view name = division_.vm(vm).name;
+    if (platform_.tables) {
+        return refuse(Error::unsupported,
+                      "VM {}: baton,devices names {}, but ACPI's tables describe this machine: its "
+                      "devices stay the host VM's",
+                      name, path);
+    }
     const auto node = path.starts_with('/') ? fdt_.find(path) : std::nullopt;
     // libfdt takes a name without its unit address as well: it could be any of several.
     if (!node || !path.ends_with(node->name())) {

@@ -73,8 +73,9 @@ class Division {
     std::span<const PassedNode> passed() const { return {passed_.begin(), passed_.end()}; }
     std::span<const SharedRegion> shared() const { return {shared_.begin(), shared_.end()}; }
 
-    /// The highest interrupt below `end` that no device has becomes the VM's, for a device that
-    /// Baton makes. Nothing if none is left.
+    /// The highest interrupt below `end` that no device is known to have becomes the VM's, for a
+    /// device that Baton makes; those that AML alone tells of are not known. Nothing if none is
+    /// left.
     std::optional<u32> take_unused_interrupt(VmId vm, u32 end);
 
     /// When divide fails: what was wrong, in a sentence.

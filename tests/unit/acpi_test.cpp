@@ -4,6 +4,10 @@
 #include "tests/unit/acpi_machine.hpp"
 #include "tests/unit/dtb.hpp"
 
+#include "arch/arm64/mmu/stage2_format.hpp"
+#include "arch/arm64/mmu/table_budget.hpp"
+#include "hyp/memory/page_table.hpp"
+#include "hyp/memory/table_pool.hpp"
 #include "hyp/platform/acpi/table_set.hpp"
 
 #include <doctest/doctest.h>
@@ -132,6 +136,66 @@ TEST_CASE("the guest's devices are all the rest of the address space") {
     }
 }
 
+namespace {
+
+/// As arm64::Stage2Tables, on this machine.
+class HostTables : public TablePool {
+  public:
+    using TablePool::TablePool;
+    u64 load(const u64* entry) const { return *entry; }
+    void store(u64* entry, u64 value) { *entry = value; }
+    void publish() {}
+    void invalidate(GuestRange) {}
+};
+
+struct Pages {
+    explicit Pages(usize count) : memory{std::aligned_alloc(page_size, count * page_size)} {}
+    ~Pages() { std::free(memory); }
+    Pages(const Pages&) = delete;
+    Pages& operator=(const Pages&) = delete;
+    void* memory;
+};
+
+} // namespace
+
+TEST_CASE("the tables of a stage-2 root have room for the whole address space") {
+    auto tables = machine("virt-512");
+    auto map = AcpiMachine::default_map();
+    // Islands of RAM that begin and end in the middle of 2 MiB, far apart: the most tables.
+    for (u64 i = 1; i < 100; i++) {
+        map.push_back({efi::memory_type::conventional, 0, i * 8 * GiB + 12 * page_size, 0,
+                       3 * 512 * 1024 + 7, 0xf});
+    }
+    tables.set_map(map);
+    for (const auto& [bits, pa_range] : {std::pair{40u, 2u}, {42u, 3u}, {44u, 4u}, {48u, 5u}}) {
+        CAPTURE(bits);
+        const PhysAddr end{u64{1} << bits};
+        const auto platform = parsed(tables, end);
+        CHECK(platform->ram.size() == 100);
+        const auto format = arm64::Stage2Format::choose(pa_range, to_guest(end));
+        REQUIRE(format);
+        const u64 budget =
+            arm64::host_table_pages(platform->ram.size() + platform->devices.size(), end);
+        const Pages pages{budget};
+        PageTable<arm64::Stage2Format, HostTables> root{
+            *format, HostTables{{{reinterpret_cast<u64>(pages.memory)}, budget * page_size}}};
+        REQUIRE(root.reset());
+        bool fits = true;
+        for (const PhysRange& ram : platform->ram) {
+            fits = fits &&
+                   root.map({to_guest(ram.begin), ram.size}, ram.begin, arm64::GuestMemory::ram);
+        }
+        for (const PhysRange& device : platform->devices) {
+            fits = fits && root.map({to_guest(device.begin), device.size}, device.begin,
+                                    arm64::GuestMemory::device);
+        }
+        CHECK(fits);
+        CHECK(root.lookup({end.value - 1})->attributes == arm64::GuestMemory::device);
+        CHECK(root.lookup({0x4000'0000})->attributes == arm64::GuestMemory::ram);
+        CHECK_FALSE(root.lookup({0x0800'0000})); // the Distributor
+    }
+}
+
 TEST_CASE("memory by the rules of Linux") {
     auto tables = machine("virt-4");
     const auto platform = parsed(tables);
@@ -154,6 +218,11 @@ TEST_CASE("memory by the rules of Linux") {
     CHECK(is_reserved(*other, range(0x4000'0000, 0x3000'0000), true));
     CHECK(is_reserved(*other, range(0x7000'0000, 0x0b00'0000)));
     CHECK(is_reserved(*other, range(0x7d10'0000, 0x02f0'0000)));
+
+    map = AcpiMachine::default_map();
+    map[10].attribute = memory_attribute::write_combining; // EDK2 says so of flash
+    tables.set_map(map);
+    CHECK(parsed(tables)->ram.size() == 1);
 
     map = AcpiMachine::default_map();
     map.push_back({memory_type::conventional, 0, u64{1} << 39, 0, u64{1} << 40, 8});
@@ -534,6 +603,7 @@ TEST_CASE("what configuration tables lead to stays") {
                               {efi::guid::memreserve, memreserve},
                               {efi::guid::tpm_event_log, log},
                               {efi::guid::memory_attributes, attributes},
+                              {efi::guid::rng_seed, 0x7600'0000},
                               {{1, 2, 3, {}}, unknown},
                               {{1, 2, 4, {}}, 0x0900'0000}}); // registers
     struct Block {
@@ -542,6 +612,11 @@ TEST_CASE("what configuration tables lead to stays") {
     };
     tables.put(memreserve, Block{{2, 2, 0x7500'0000}, {{0x4100'0000, 0x10000}, {~u64{0}, 5}}});
     tables.put(0x7500'0000, Block{{2, 1, 0}, {{0x4200'0800, 0x800}, {0x4300'0000, 0x1000}}});
+    struct Seed {
+        efi::RngSeed head;
+        u8 bytes[100];
+    };
+    tables.put(0x7600'0000, Seed{{100}, {1, 2, 3}});
     tables.put(log, efi::TpmEventLog{0x8000, 0, 2});
     tables.put(attributes, efi::MemoryAttributesTable{1, 1000, 48, 0});
     const auto platform = parsed(tables);
@@ -554,6 +629,8 @@ TEST_CASE("what configuration tables lead to stays") {
     CHECK(is_reserved(*platform, range(attributes, 48016)));
     CHECK(is_reserved(*platform, range(0x7400'0000, page_size)));
     CHECK(platform->notes.empty());
+    CHECK(platform->seed.size() == 72);
+    CHECK(platform->seed[2] == std::byte{3});
 
     tables.put(0x7500'0000, Block{{2, 1, memreserve}, {{0x4200'0800, 0x800}, {0, 0}}}); // a loop
     const auto looping = parsed(tables);
@@ -581,6 +658,51 @@ TEST_CASE("the DTB decides whether tables are read") {
           "the DTB has no /cpus, and no linux,uefi- properties that lead to ACPI tables");
     tables.dtb() = Dtb::load("virt-4.dtb").bytes();
     CHECK_FALSE(parsed(tables)->tables);
+}
+
+TEST_CASE("several VMs, of which the host VM has the devices") {
+    auto tables = machine("virt-4");
+    Dtb small{tables.dtb()};
+    small.edit([](void* fdt) {
+        const int chosen = fdt_path_offset(fdt, "/chosen");
+        const int vm = fdt_add_subnode(fdt, chosen, "db");
+        fdt_setprop_u32(fdt, vm, "#address-cells", 2);
+        fdt_setprop_u32(fdt, vm, "#size-cells", 2);
+        fdt_setprop_string(fdt, vm, "compatible", "xen,domain");
+        fdt_setprop_u32(fdt, vm, "cpus", 2);
+        fdt_setprop_u64(fdt, vm, "memory", 64 * KiB);
+        const int kernel = fdt_add_subnode(fdt, vm, "module@4c000000");
+        static constexpr char kinds[] = "multiboot,kernel\0multiboot,module";
+        fdt_setprop(fdt, kernel, "compatible", kinds, sizeof(kinds));
+        fdt_appendprop_u64(fdt, kernel, "reg", 0x4c00'0000);
+        fdt_appendprop_u64(fdt, kernel, "reg", 0x0200'0000);
+    });
+    tables.dtb() = small.bytes();
+    const auto platform = parsed(tables);
+    const auto division = baton::test::divided(small, *platform);
+    REQUIRE(division->vms().size() == 2);
+    const VmConfig& host = division->vm(host_vm);
+    const VmConfig& db = division->vm(VmId{1});
+    CHECK(host.cpus.size() == 2);
+    CHECK(db.cpus.size() == 2);
+    CHECK(db.devices.empty());
+    CHECK(db.memory == 64 * MiB);
+    CHECK(host.devices.contains(range(0x0a00'0000, 0x4000)));
+    CHECK_FALSE(host.devices.overlaps(range(0x0900'0000, page_size))); // Baton's UART
+    CHECK(division->uart_interrupt() == 33);
+    CHECK_FALSE(host.interrupts.has(33));
+    CHECK(host.interrupts.has(34));
+    CHECK(host.pci_hosts.size() == platform->pci_hosts.size());
+    CHECK(host.has_message_controllers);
+
+    small.set("/chosen/db", "baton,devices", "/virtio_mmio@a000000");
+    tables.dtb() = small.bytes();
+    const auto again = parsed(tables);
+    Division refused;
+    CHECK_FALSE(divide(small, *again, refused));
+    CHECK(refused.fault() ==
+          "VM db: baton,devices names /virtio_mmio@a000000, but ACPI's tables describe this "
+          "machine: its devices stay the host VM's");
 }
 
 TEST_CASE("all that is kept lies in the copies") {

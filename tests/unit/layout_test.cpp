@@ -364,7 +364,7 @@ TEST_CASE("no room at all") {
 TEST_CASE("more pieces than the map holds") {
     Machine machine;
     machine.ram.clear();
-    for (u64 i = 0; i < 200; i++) {
+    for (u64 i = 0; i < 1100; i++) {
         machine.ram.push_back(range(0x4000'0000 + i * 4 * MiB, 2 * MiB));
     }
     CHECK(machine.plan().error().error == Error::too_many);

@@ -401,7 +401,7 @@ TEST_CASE("oddities that change little") {
 TEST_CASE("more than there is room for is refused") {
     Dtb dtb = Dtb::load("board.dtb");
     std::vector<u32> banks;
-    for (u32 i = 0; i < 65; i++) {
+    for (u32 i = 0; i < 513; i++) {
         banks.insert(banks.end(), {0x10, i * 0x20000, 0, 0x10000});
     }
     SUBCASE("RAM") {
@@ -414,7 +414,7 @@ TEST_CASE("more than there is room for is refused") {
     }
     SUBCASE("devices") {
         std::vector<u32> frames;
-        for (u32 i = 0; i < 513; i++) {
+        for (u32 i = 0; i < 1025; i++) {
             frames.insert(frames.end(), {0x20, i * 0x2000, 0, 0x1000});
         }
         dtb.set("/msi-controller@30000000", "reg", frames);

@@ -73,6 +73,9 @@ class TableReader {
         for (usize at = root_entries_offset; holds(*bytes, at, entry_size); at += entry_size) {
             const u64 address =
                 root.is_xsdt ? *read_at<u64>(*bytes, at) : u64{*read_at<u32>(*bytes, at)};
+            if (address == 0) {
+                continue; // firmware leaves such ones, and no kernel minds
+            }
             if (auto done = add({address}); !done) {
                 return done;
             }

@@ -11,8 +11,8 @@
 namespace baton::efi {
 
 /// Fills Platform::ram and Platform::reserved by the rules of Linux (reserve_regions in
-/// drivers/firmware/efi/efi-init.c): all that can be cached is memory; what of it is not usable,
-/// and the tables that nobody reclaims, is reserved; so is the map itself.
+/// drivers/firmware/efi/efi-init.c): all that can be cached is memory, but no device is; what of it
+/// is not usable, and the tables that nobody reclaims, is reserved; so is the map itself.
 /// @param end nothing from here on is looked at: the CPU does not reach it
 /// Errors: unsupported (it cannot be read), bad_dtb (it is no map), too_many.
 Result<MemoryMapView> parse_memory_map(const Handoff& handoff, PhysicalMemory memory, PhysAddr end,

@@ -37,6 +37,11 @@ bool is_for_kernels(const MemoryDescriptor& descriptor) {
            descriptor.type == memory_type::persistent;
 }
 
+/// Firmware says of flash that it can be written combined, which makes it no memory.
+bool is_device(const MemoryDescriptor& descriptor) {
+    return descriptor.type == memory_type::mmio || descriptor.type == memory_type::mmio_port_space;
+}
+
 bool touch(PhysRange a, PhysRange b) { return a.begin <= b.end() && b.begin <= a.end(); }
 
 Result<> add_region(const MemoryDescriptor& descriptor, PhysRange range, Platform& platform) {
@@ -82,7 +87,7 @@ Result<MemoryMapView> parse_memory_map(const Handoff& handoff, PhysicalMemory me
     }
     Result<> result;
     for_each_region(*map, [&](const MemoryDescriptor& descriptor, PhysRange range) {
-        if (!result || !is_memory(descriptor) || range.begin >= end) {
+        if (!result || !is_memory(descriptor) || is_device(descriptor) || range.begin >= end) {
             return;
         }
         const PhysRange reached = PhysRange::between(range.begin, std::min(range.end(), end));

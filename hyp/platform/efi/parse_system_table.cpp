@@ -2,6 +2,8 @@
 #include "hyp/platform/efi/parse_efi.hpp"
 #include "hyp/platform/parse.hpp"
 
+#include <algorithm>
+
 namespace baton::efi {
 
 namespace {
@@ -72,7 +74,21 @@ Result<> reserve_listed(const Memory& memory, PhysAddr first, Platform& platform
     return {};
 }
 
+/// What a kernel that makes way for another leaves for it. Without a seed in /chosen it is Baton's.
+void take_seed(const Memory& memory, PhysAddr at, Platform& platform) {
+    const auto head = memory.read<RngSeed>(at);
+    const u64 size = head ? std::min<u64>(head->size, decltype(Platform::seed)::capacity) : 0;
+    const auto bytes =
+        platform.seed.empty() ? memory.read(at + sizeof(RngSeed), size) : std::nullopt;
+    for (const std::byte byte : bytes.value_or(Bytes{})) {
+        (void)platform.seed.push(byte); // no more than there is room for
+    }
+}
+
 Result<> reserve_entry(const Memory& memory, const ConfigurationEntry& entry, Platform& platform) {
+    if (entry.vendor == guid::rng_seed) {
+        take_seed(memory, {entry.table}, platform);
+    }
     if (entry.vendor == guid::memreserve) {
         return reserve_listed(memory, {entry.table}, platform);
     }
