@@ -57,6 +57,8 @@ def limits(log: Path) -> None:
     """A time limit and an option that QEMU refuses have statuses of their own, and the last line says which."""
     late = call("run", "--timeout", "3", log=log, timeout=300)
     expect(late.returncode == Status.TIMEOUT and "time limit" in late.stderr.splitlines()[-1], "a time-out is not told")
+    card = call("run", "--timeout", "3", "--", "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n", log=log, timeout=300)
+    expect(card.returncode == Status.TIMEOUT and "rom" not in card.stderr, "a network card of the user's own wants a ROM file")
     refused = call("run", "--", "-no-such-option", log=log, timeout=300)
     expect(refused.returncode == Status.QEMU and "QEMU" in refused.stderr.splitlines()[-1], "QEMU's refusal is not told")
 
