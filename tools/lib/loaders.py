@@ -21,7 +21,7 @@ class Payload:
     initrd: Path | None = None
     append: str = ""
 
-    def files(self) -> Contents:
+    def files(self) -> dict[str, Path]:
         return {KERNEL: self.kernel} | ({INITRD: self.initrd} if self.initrd else {})
 
 

@@ -85,6 +85,8 @@ class Machine:
         if (self.firmware or self.payload) and (self.vms or self.shared):
             raise Stop("several VMs are described in a device tree that QEMU hands to Baton itself: not by firmware, and not "
                        "through a loader.", Status.USAGE)
+        if self.firmware and self.secure:
+            raise Stop("this firmware is not built for a board with two security states.", Status.USAGE)
         check_vms(self.vms, self.shared, self.console, self.cpus)
 
     def description(self) -> str:

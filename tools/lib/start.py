@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The ways from power-on to the first image: QEMU itself, firmware, a boot loader on a disk, or a Linux that kexecs."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,6 @@ from programs import kexec
 
 APPEND = "console=ttyAMA0"
 KEXEC_SERIES = debian.SERIES[-1]
-# In the initrd of the Linux that kexecs.
-KEXEC_KERNEL, KEXEC_INITRD = "boot/kernel", "boot/initrd"
 
 
 @dataclass(frozen=True)
@@ -108,14 +107,13 @@ def fields(start: Start, payload: Payload, folder: Path, extra: list[str]) -> di
 
 def kexecing(payload: Payload, folder: Path) -> Payload:
     """A Linux that starts the payload as soon as it is up."""
-    command = f"kexec -l /{KEXEC_KERNEL} --command-line='{payload.append}'"
+    command = f"kexec -l /{loaders.KERNEL} --command-line={shlex.quote(payload.append)}"
     if payload.initrd:
-        command += f" --initrd=/{KEXEC_INITRD}"
+        command += f" --initrd=/{loaders.INITRD}"
     script = folder / "rc.local"
     script.write_text(f"#!/bin/sh\n{command} && kexec -e\n")
     script.chmod(0o755)
-    files = {"etc/rc.local": script, KEXEC_KERNEL: payload.kernel} | ({KEXEC_INITRD: payload.initrd} if payload.initrd else {})
     linux = debian.kernel(KEXEC_SERIES)
     archive = folder / "kexec.cpio"
-    archive.write_bytes(build(linux, kexec() | files))
+    archive.write_bytes(build(linux, kexec() | payload.files() | {"etc/rc.local": script}))
     return Payload(linux.image, archive, APPEND)
