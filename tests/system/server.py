@@ -11,6 +11,7 @@ from build import baton_image
 from console import Console, Shell
 from linux import (check_disk, check_files, check_msis, check_network, devices, linux, make_disk, power_off, release,
                    wait_linux, warnings)
+from linux_tools import MODULE_IN_INITRD, linux_tools
 from machine import Machine
 from options import LINUX_APPEND
 from paths import BUILD
@@ -137,6 +138,33 @@ def kdump(start: Start, series: str, cpus: int, log: Path) -> None:
     disk.unlink()
 
 
+def host(start: Start, series: str, cpus: int, log: Path) -> None:
+    """Another Baton in the place of the first one, then Linux at EL2 in the place of that."""
+    baton, kernel, tools = baton_image("debug"), debian.kernel(series), linux_tools(series)
+    files = {"baton.img": baton, "Image": kernel.image, "initrd": linux(series, extra=tools).initrd}
+    disk = make_disk(log.with_suffix(".img"), DISK_MEGABYTES, files)
+    with TemporaryDirectory(dir=log.parent) as folder:
+        machine = server(start, [linux(series, "life=0", tools)], baton, cpus, disk, Path(folder))
+        with Console(machine, log) as console:
+            console.expect("baton: Baton ", FIRMWARE_SECONDS)
+            for life, load in enumerate((f"baton.img --module '/mnt/Image:{LINUX_APPEND} life=1' --module /mnt/initrd",
+                                         f"Image --initrd /mnt/initrd --append '{LINUX_APPEND} life=2'")):
+                shell = wait_linux(console, series, cpus)
+                shell.run(f"grep -qw life={life} /proc/cmdline")
+                check_files(shell)
+                shell.run(f"cd /; insmod /{MODULE_IN_INITRD}; batonctl load --host --kernel /mnt/{load}", timeout=LOAD_SECONDS)
+                shell.type("umount /mnt; batonctl exec --host")
+            shell = wait_linux(console, series, cpus)
+            shell.run("grep -qw life=2 /proc/cmdline && dmesg | grep 'kvm.*VHE mode initialized'")
+            if start.acpi:
+                shell.run("[ -e /sys/firmware/acpi/tables/APIC ] && [ -d /sys/firmware/efi/efivars ]")
+            check_files(shell)
+            check_network(shell)
+            power_off(console, shell)
+    check_disk(disk)
+    disk.unlink()
+
+
 ACPI = Start("edk2", "firmware", acpi=True)
 ACPI_NEWEST = Start("edk2-newest", "firmware", acpi=True)
 TREE = Start("edk2", "firmware")
@@ -153,4 +181,6 @@ TESTS = [
     Test("system/server/80", "ten swaps on 80 CPUs with ACPI", partial(swaps, ACPI, (NEW,), 10, 80), soak=True, alone=True),
     Test("system/server/kdump", f"a crash of {NEW} with ACPI starts a capture kernel, whose `reboot` swaps",
          partial(kdump, ACPI, NEW, 4), soak=True),
+    Test("system/server/host", f"Baton after Baton, then {NEW} at EL2 with KVM, each with ACPI and EFI",
+         partial(host, ACPI, NEW, 4), soak=True),
 ]
