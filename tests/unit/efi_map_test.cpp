@@ -27,11 +27,11 @@ MemoryDescriptor descriptor(MemoryType type, PhysRange range, u64 attribute = ca
 }
 
 /// A firmware's map, with descriptors that are longer than they need be.
-struct Firmware {
+struct FirmwareMap {
     static constexpr u32 descriptor_size = 48;
     std::vector<std::byte> bytes;
 
-    explicit Firmware(const std::vector<MemoryDescriptor>& all) {
+    explicit FirmwareMap(const std::vector<MemoryDescriptor>& all) {
         bytes.resize(all.size() * descriptor_size);
         for (usize i = 0; i < all.size(); i++) {
             std::memcpy(bytes.data() + i * descriptor_size, &all[i], sizeof(all[i]));
@@ -46,7 +46,7 @@ struct Firmware {
 
 std::vector<MemoryDescriptor> map_of(const std::vector<MemoryDescriptor>& firmware,
                                      const GuestMapRequest& request) {
-    const Firmware source{firmware};
+    const FirmwareMap source{firmware};
     std::vector<MemoryDescriptor> room(most_descriptors(source.view(), request));
     const auto count = write_guest_map(source.view(), request, room);
     REQUIRE(count);
@@ -243,7 +243,7 @@ TEST_CASE("a map is refused where there is no room, and not written beyond it") 
         firmware.push_back(descriptor(memory_type::conventional, pages(i * 20, 10)));
         memory.push_back(pages(i * 20 + 3, 3));
     }
-    const Firmware source{firmware};
+    const FirmwareMap source{firmware};
     const GuestMapRequest request{.memory = memory};
     const usize needed = 300;
     for (usize size = 0; size <= most_descriptors(source.view(), request); size++) {
