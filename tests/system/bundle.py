@@ -2,50 +2,25 @@
 """Baton with its guests' images in one file: the file's headers, and boots of it by QEMU and by UEFI firmware."""
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import bundle
-from boot_images import MIB
 from build import baton_image
 from console import Console
-from errors import Status, Stop
+from firmware import edk2
 from linux import linux, power_off, wait_linux
+from loaders import Payload
 from machine import Machine
 from testing import Test, expect, run_command
 
 READOBJ = "llvm-readobj-19"
-FIRMWARE = Path("/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
 SERIES = ("6.1", "6.12")
 CPUS = 2
 HEADER = {"Machine": "IMAGE_FILE_MACHINE_ARM64 (0xAA64)", "Magic": "0x20B", "Subsystem": "IMAGE_SUBSYSTEM_EFI_APPLICATION (0xA)",
           "SectionAlignment": "4096", "SizeOfHeaders": "4096", "BaseOfCode": "0x1000", "ImageBase": "0x0",
           "BaseRelocationTableSize": "0x0"}
 ACCESS = {".text": {"EXECUTE", "READ"}, ".rodata": {"READ"}, ".data": {"READ", "WRITE"}}
-
-
-@dataclass
-class BundleMachine(Machine):
-    """`file` is what QEMU loads; `initrd` is given to it beside that. uefi: firmware comes first."""
-
-    file: Path = Path()
-    initrd: Path | None = None
-    append: str = ""
-    uefi: bool = False
-
-    def board(self) -> str:
-        # Without ACPI's tables the firmware passes QEMU's DTB on.
-        return "virt,gic-version=3,virtualization=on" + (",acpi=off" if self.uefi else "")
-
-    def ram(self) -> int:
-        return 2048 * MIB
-
-    def with_baton(self) -> list[str]:
-        argv = ["-kernel", str(self.file), "-append", self.append] if self.append else ["-kernel", str(self.file)]
-        argv += ["-initrd", str(self.initrd)] if self.initrd else []
-        argv += ["-bios", str(FIRMWARE)] if self.uefi else []
-        return ["-semihosting-config", "enable=on,target=native", *argv]
 
 
 def content() -> bundle.Content:
@@ -58,10 +33,10 @@ def boot(log: Path, separate: bool, uefi: bool, append: str = "", command_line: 
     log.parent.mkdir(parents=True, exist_ok=True)
     file = log.with_suffix(".bundle")
     file.write_bytes(bundle.archive(content()) if separate else bundle.efi_bundle(baton, content()))
-    if uefi and not FIRMWARE.exists():
-        raise Stop(f"{FIRMWARE} is missing. Run tools/lib/setup.sh.", Status.FAILED)
-    machine = BundleMachine([], baton, cpus=CPUS, reset_ends=True, file=baton if separate else file,
-                            initrd=file if separate else None, append=append, uefi=uefi)
+    payload = Payload(baton, file, append) if separate else Payload(file, None, append)
+    # Without ACPI's tables the firmware passes QEMU's DTB on.
+    machine = Machine([], baton, cpus=CPUS, memory="2G", reset_ends=True, payload=payload, firmware=edk2() if uefi else None,
+                      acpi=False)
     with Console(machine, log) as console:
         shell = wait_linux(console, SERIES[0], CPUS)
         found = shell.run("cat /proc/cmdline").strip()
@@ -110,8 +85,8 @@ def headers(log: Path) -> None:
 
 def refused(log: Path) -> None:
     """Firmware at EL1: a sentence on its console, and it goes on to what else it has to start."""
-    machine = BundleMachine([], baton_image("debug"), cpus=1, reset_ends=True, file=baton_image("debug"), uefi=True,
-                            extra=["-machine", "virtualization=off"])
+    machine = Machine([], baton_image("debug"), cpus=1, reset_ends=True, payload=Payload(baton_image("debug")),
+                      firmware=edk2(), acpi=False, extra=["-machine", "virtualization=off"])
     with Console(machine, log) as console:
         console.expect(r"Baton does not start: the firmware runs at EL1, and Baton needs EL2", 120)
         console.expect(r"BdsDxe: (?:loading|starting) Boot\d+", 120)

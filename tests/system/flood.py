@@ -35,7 +35,7 @@ AT_EL2 = "CPU: All CPU\\(s\\) started at EL2"
 # Newer 6.1 kernels reset virtio devices on `reboot`, as 6.12 does; older ones leave them running, and so does the
 # emergency restart of all: nothing but Baton stops the devices then.
 RESTARTS = {"reboot": "reboot -f -n", "emergency": "echo b >/proc/sysrq-trigger"}
-SUFFIX = {"pci": "pci,romfile=", "mmio": "device"}
+SUFFIX = {"pci": "pci", "mmio": "device"}
 
 
 def still_image(log: Path) -> tuple[Path, bytes]:

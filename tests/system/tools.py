@@ -43,7 +43,13 @@ def wrong_use(log: Path) -> None:
     expect(many.returncode == Status.USAGE and "512" in many.stderr, "513 CPUs are not refused")
     small = call("run", "--memory", "128M", log=log, timeout=300)
     expect(small.returncode == Status.USAGE and "--memory" in small.stderr, "too little memory is not explained")
-    refusals = (elf, missing, initrd, backwards, pentium, vm, lonely, many, small)
+    tables = call("run", "--acpi", log=log, timeout=60)
+    expect(tables.returncode == Status.USAGE and "EDK2" in tables.stderr, "ACPI tables without EDK2 are not refused")
+    loader = call("run", "--loader", "booti", "--firmware", "edk2", log=log, timeout=60)
+    expect(loader.returncode == Status.USAGE and "u-boot" in loader.stderr, "a loader that the firmware has not is not refused")
+    shared = call("run", "--firmware", "edk2", "--shared", "q=size:1M,vms:host", log=log, timeout=600)
+    expect(shared.returncode == Status.USAGE, "what only a device tree describes is not refused with firmware")
+    refusals = (tables, loader, shared, elf, missing, initrd, backwards, pentium, vm, lonely, many, small)
     expect(not any(done.stdout for done in refusals), "a refusal prints on stdout")
 
 
@@ -51,6 +57,8 @@ def limits(log: Path) -> None:
     """A time limit and an option that QEMU refuses have statuses of their own, and the last line says which."""
     late = call("run", "--timeout", "3", log=log, timeout=300)
     expect(late.returncode == Status.TIMEOUT and "time limit" in late.stderr.splitlines()[-1], "a time-out is not told")
+    card = call("run", "--timeout", "3", "--", "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n", log=log, timeout=300)
+    expect(card.returncode == Status.TIMEOUT and "rom" not in card.stderr, "a network card of the user's own wants a ROM file")
     refused = call("run", "--", "-no-such-option", log=log, timeout=300)
     expect(refused.returncode == Status.QEMU and "QEMU" in refused.stderr.splitlines()[-1], "QEMU's refusal is not told")
 
@@ -87,6 +95,11 @@ def demo_host(log: Path) -> None:
         expect(re.search(row, shown) is not None, f"the table has no row like '{row}'")
 
 
+def demo_server(log: Path) -> None:
+    shown = demo(8, log, options=("--server",))
+    expect(len(re.findall(r"^handover \d$", shown, re.MULTILINE)) == 3, "not every handover is reported")
+
+
 TESTS = [
     Test("tools/run/wrong-use", "tools/run refuses what makes no sense in one sentence", wrong_use),
     Test("tools/run/limits", "a time-out and a refusal by QEMU are told apart", limits),
@@ -94,5 +107,6 @@ TESTS = [
     Test("tools/demo/1", "the demo passes on one CPU", partial(demo_swaps, 1), soak=True),
     Test("tools/demo/4", "the demo passes on four CPUs", partial(demo_swaps, 4)),
     Test("tools/demo/host", "so does the demo that replaces Baton itself", demo_host),
+    Test("tools/demo/server", "so does the demo on a server: EDK2, ACPI, NVMe, 8 CPUs", demo_server, soak=True),
     Test("tools/demo/80", "the demo passes on 80 CPUs", partial(demo_swaps, 80), soak=True, alone=True),
 ]

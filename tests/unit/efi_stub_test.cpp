@@ -10,11 +10,14 @@
 using namespace baton;
 using namespace baton::test;
 
+// Baton's view of EFI has a namespace of that name, too.
+namespace stub = baton::test::efi;
+
 namespace {
 
 std::optional<std::string> utf8(std::u16string_view text, usize room = 64) {
     std::vector<char> to(room);
-    const auto done = efi::to_utf8(text, to);
+    const auto done = stub::to_utf8(text, to);
     return done ? std::optional{std::string{*done}} : std::nullopt;
 }
 
@@ -41,11 +44,11 @@ std::string initrd(const Firmware& firmware) {
     return {begin, end};
 }
 
-std::vector<efi::MemoryDescriptor> handed_map(const Firmware& firmware) {
+std::vector<stub::MemoryDescriptor> handed_map(const Firmware& firmware) {
     const auto node = chosen(firmware);
     const auto* const begin = reinterpret_cast<const char*>(number(node, "linux,uefi-mmap-start"));
     const u64 step = number(node, "linux,uefi-mmap-desc-size");
-    std::vector<efi::MemoryDescriptor> map(number(node, "linux,uefi-mmap-size") / step);
+    std::vector<stub::MemoryDescriptor> map(number(node, "linux,uefi-mmap-size") / step);
     for (usize i = 0; i < map.size(); i++) {
         std::memcpy(&map[i], begin + i * step, sizeof(map[i]));
     }
@@ -68,7 +71,7 @@ TEST_CASE("load options: UTF-16 to UTF-8") {
 
 TEST_CASE("load options: initrd= is taken out") {
     const auto split = [](std::string text) {
-        const auto done = efi::split_initrd(text);
+        const auto done = stub::split_initrd(text);
         return std::pair{std::string{done.words}, std::string{done.initrd}};
     };
     using Pair = std::pair<std::string, std::string>;
@@ -105,12 +108,12 @@ TEST_CASE("the firmware's DTB with more in /chosen") {
     Firmware firmware;
     const Dtb dtb = Dtb::load("virt-modules.dtb");
     firmware.dtb = Dtb{dtb}.bytes();
-    firmware.map = {{efi::memory_type::conventional, 0, 0x4000'0000, 0, 0x100, 0xf},
-                    {6, 0, 0x4010'0000, 0, 0x10, efi::attribute_runtime | 0xf},
-                    {efi::memory_type::reserved, 0, 0x4011'0000, 0, 0x10, 0xf},
-                    {efi::memory_type::loader_data, 0, 0x4012'0000, 0, 0x10, 0xf},
-                    {efi::memory_type::acpi_reclaim, 0, 0x4013'0000, 0, 0x10, 0xf},
-                    {efi::memory_type::mmio, 0, 0x900'0000, 0, 1, efi::attribute_runtime}};
+    firmware.map = {{stub::memory_type::conventional, 0, 0x4000'0000, 0, 0x100, 0xf},
+                    {6, 0, 0x4010'0000, 0, 0x10, stub::attribute_runtime | 0xf},
+                    {stub::memory_type::reserved, 0, 0x4011'0000, 0, 0x10, 0xf},
+                    {stub::memory_type::loader_data, 0, 0x4012'0000, 0, 0x10, 0xf},
+                    {stub::memory_type::acpi_reclaim, 0, 0x4013'0000, 0, 0x10, 0xf},
+                    {stub::memory_type::mmio, 0, 0x900'0000, 0, 1, stub::attribute_runtime}};
     firmware.has_rng = false;
     SUBCASE("without load options its command line stays") {
         REQUIRE_FALSE(firmware.start());
@@ -180,19 +183,19 @@ TEST_CASE("an initrd") {
     }
     SUBCASE("that is not there") {
         firmware.options = u"initrd=\\missing";
-        CHECK(firmware.start() == efi::not_found);
+        CHECK(firmware.start() == stub::not_found);
         CHECK(firmware.said.find("initrd=") != std::string::npos);
     }
     SUBCASE("that leaves no memory for the rest") {
         firmware.options = u"initrd=/efi/bundle.cpio";
         firmware.pages_left = 3;
-        CHECK(firmware.start() == efi::out_of_resources);
+        CHECK(firmware.start() == stub::out_of_resources);
         CHECK(firmware.pages_taken == 0);
     }
     SUBCASE("that no memory is left for") {
         firmware.options = u"initrd=/efi/bundle.cpio";
         firmware.pages_left = 1;
-        CHECK(firmware.start() == efi::out_of_resources);
+        CHECK(firmware.start() == stub::out_of_resources);
         CHECK(firmware.pages_taken == 0);
     }
 }
@@ -222,7 +225,7 @@ TEST_CASE("the map changes while boot services end") {
     }
     SUBCASE("for ever") {
         firmware.stale_keys = 1000;
-        CHECK(firmware.start() == efi::load_error);
+        CHECK(firmware.start() == stub::load_error);
         CHECK(firmware.said.find("boot services") != std::string::npos);
         CHECK(firmware.pages_taken == 0);
     }
@@ -343,7 +346,7 @@ TEST_CASE("the TPM's log is kept for the kernels") {
     }
     SUBCASE("a refusal leaves what the firmware was told of") {
         firmware.stale_keys = 1000;
-        CHECK(firmware.start() == efi::load_error);
+        CHECK(firmware.start() == stub::load_error);
         CHECK(kept(firmware).size == size);
         CHECK(firmware.pages_taken == 1);
     }
@@ -353,12 +356,12 @@ TEST_CASE("what cannot start is told, and goes back to the loader") {
     Firmware firmware;
     SUBCASE("at EL1") {
         firmware.el2 = false;
-        CHECK(firmware.start() == efi::unsupported);
+        CHECK(firmware.start() == stub::unsupported);
         CHECK(firmware.said.find("needs EL2") != std::string::npos);
     }
     SUBCASE("without memory") {
         firmware.pages_left = 0;
-        CHECK(firmware.start() == efi::out_of_resources);
+        CHECK(firmware.start() == stub::out_of_resources);
         CHECK(firmware.said.find("no memory") != std::string::npos);
     }
     CHECK_FALSE(firmware.ended);

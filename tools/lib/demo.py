@@ -17,7 +17,9 @@ from linux import devices, linux, make_disk
 from linux_tools import MODULE_IN_INITRD, linux_tools
 from machine import MAX_LINUX_CPUS, Machine
 from paths import BUILD
+from payload import payload
 from report import handovers, table
+from start import Start, fields
 
 DESCRIPTION = """\
 Builds Baton and boots it in QEMU with Debian's 6.1 kernel. Stages Debian's 6.12 with `batonctl load` from the shell,
@@ -29,9 +31,12 @@ LOGS = BUILD / "log"
 BOOT_SECONDS = 120
 BOOT_SECONDS_PER_CPU = 5
 LOAD_SECONDS = 120
-DISK_MEGABYTES = 160
+DISK_MEGABYTES = 192
 # What is typed to start the staged kernel: ways to the same end.
 WAYS = ("reboot", "batonctl exec", "reboot")
+SERVER_CPUS = 8
+SERVER_MEMORY = "2G"
+SERVER_START = Start("edk2", "firmware", acpi=True)
 LIVE_COLUMNS = 68
 HEARTBEAT_SECONDS = 10
 
@@ -40,9 +45,16 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tools/demo", description=DESCRIPTION,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_machine_options(parser)
-    parser.add_argument("--host", action="store_true",
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--server", action="store_true",
+                      help="on a server: EDK2 with ACPI tables, an NVMe disk, 8 CPUs by default, kernels for all machines")
+    kind.add_argument("--host", action="store_true",
                         help="replace Baton itself instead: first by another Baton, then by a Debian at EL2, with KVM")
-    return parser.parse_args()
+    parser.set_defaults(cpus=None)
+    args = parser.parse_args()
+    if args.cpus is None:
+        args.cpus = SERVER_CPUS if args.server else options.CPUS
+    return args
 
 
 class Progress:
@@ -78,10 +90,10 @@ def command_line(swap: int) -> str:
     return f"{options.LINUX_APPEND} demo=swap{swap}"
 
 
-def disk_with_kernels(folder: Path, baton: Path) -> Path:
+def disk_with_kernels(folder: Path, baton: Path, kernels: tuple[str, ...]) -> Path:
     """What a Debian disk has in /boot; a Baton; and some files whose checksums are known."""
     files = {"baton.img": baton}
-    for series in debian.SERIES:
+    for series in kernels:
         kernel = debian.kernel(series)
         files |= {f"vmlinuz-{series}": kernel.image, f"initrd-{series}": initrd(kernel, linux_tools(series))}
     return make_disk(folder / "disk.img", DISK_MEGABYTES, files)
@@ -148,12 +160,12 @@ def end(progress: Progress, console: Console, shell: Shell) -> None:
         raise ConsoleError(f"the machine was not switched off: {outcome.sentence}")
 
 
-def swaps(progress: Progress, console: Console, cpus: int) -> None:
+def swaps(progress: Progress, console: Console, cpus: int, kernels: tuple[str, ...]) -> None:
     shell = Shell(console)
     progress.say("booting the first kernel")
-    show(progress, shell, debian.SERIES[0], cpus, 0)
+    show(progress, shell, kernels[0], cpus, 0)
     for swap, way in enumerate(WAYS, 1):
-        series = debian.SERIES[swap % 2]
+        series = kernels[swap % 2]
         stage(progress, shell, series, cpus, swap)
         progress.say(f"typing `{way}`")
         shell.type(way)
@@ -161,21 +173,30 @@ def swaps(progress: Progress, console: Console, cpus: int) -> None:
     end(progress, console, shell)
 
 
-def run(args: argparse.Namespace, log: Path, disk_folder: Path) -> str:
+def run(args: argparse.Namespace, log: Path, folder: Path) -> str:
     """The console of a demo that went as it should."""
     progress = Progress()
     kind = args.kind or "release"
     progress.say(f"building Baton ({kind})")
     baton = baton_image(kind, HYPERVISOR)
     progress.say("building batonctl and its modules, and a disk with both kernels")
-    disk = disk_with_kernels(disk_folder, baton)
-    first = linux(debian.SERIES[0], "demo=swap0", linux_tools(debian.SERIES[0]))
-    machine = Machine([first], baton, f"baton.report {args.baton}".strip(), args.cpus, args.memory, args.cpu,
-                      single_thread=args.single_thread, reset_ends=True, extra=devices("pci", disk))
+    kernels = debian.ALL_MACHINES[:2] if args.server else debian.SERIES
+    disk = disk_with_kernels(folder, baton, kernels)
+    first = linux(kernels[0], "demo=swap0", linux_tools(kernels[0]))
+    words = f"baton.report {args.baton}".strip()
+    started = {"extra": devices("pci", disk)}
+    if args.server:
+        bundled = payload(SERVER_START, [first], baton, words, folder)
+        started = fields(SERVER_START, bundled, folder, devices("server", disk))
+    machine = Machine([first], baton, words, args.cpus, args.memory or (SERVER_MEMORY if args.server else None), args.cpu,
+                      single_thread=args.single_thread, reset_ends=True, **started)
     progress.say(f"starting QEMU: {args.cpus} CPUs ({args.cpu}), {machine.ram() >> 20} MiB")
     with Console(machine, log, progress.guest) as console:
         try:
-            (replace_baton if args.host else swaps)(progress, console, args.cpus)
+            if args.host:
+                replace_baton(progress, console, args.cpus)
+            else:
+                swaps(progress, console, args.cpus, kernels)
         except ConsoleError as error:
             raise Stop(f"{error}. The guest's console is in {log}; its end:\n{console.tail()}") from None
         return console.transcript
@@ -186,7 +207,7 @@ def main() -> Status:
     if not 1 <= args.cpus <= MAX_LINUX_CPUS:
         raise Stop(f"--cpus {args.cpus}: the demo runs Linux on 1 to {MAX_LINUX_CPUS} CPUs.", Status.USAGE)
     # Of its own for each demo that may run beside this one.
-    log = LOGS / f"demo-{args.cpus}{'-host' if args.host else ''}.log"
+    log = LOGS / f"demo-{args.cpus}{'-host' if args.host else '-server' if args.server else ''}.log"
     BUILD.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD, prefix="demo-") as folder:
         transcript = run(args, log, Path(folder))

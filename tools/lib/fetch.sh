@@ -8,6 +8,7 @@ cache=${BATON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/baton}
 debian=$cache/debian
 # The private apt's place: one for the user's own archives, one for a later release's.
 apt=$cache/apt
+apt_sources=own_sources
 # shellcheck disable=SC2154  # lib is set by setup.sh
 libfdt_sources=$lib/../../subprojects/libfdt/src
 arm64_libraries=$lib/../../subprojects/compression/src
@@ -27,7 +28,7 @@ prepare_private_apt() {
     local archives
     mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
     archives=$(configured_archives)
-    "${1:-own_sources}" "$archives" >"$apt/debian.sources"
+    "$apt_sources" "$archives" >"$apt/debian.sources"
     : >"$apt/state/status"
     say "reading Debian's package lists (a private copy in $apt)"
     private_apt apt-get update >&2 ||

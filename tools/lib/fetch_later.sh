@@ -15,10 +15,12 @@ later_sources() { # archives
 }
 
 # Runs "$@" with the later release's archives in the place of the user's.
+# shellcheck disable=SC2034  # private_apt reads these
 of_later_release() (
     apt=$cache/apt-$later_release
+    apt_sources=later_sources
     private_apt_ready=
-    prepare_private_apt later_sources
+    prepare_private_apt
     "$@"
 )
 
@@ -59,6 +61,7 @@ fetch_later() { # names…
             linux-6.1-arm64) make_whole "$debian/$name" fetch_newest linux-image-6.1. '[0-9]-arm64' ;;
             linux-6.12-arm64) make_whole "$debian/$name" fetch_newest linux-image-6.12. '[0-9]-arm64' ;;
             linux-newest-arm64) make_later "$name" fetch_newest_kernel ;;
+            headers-*) make_whole "$debian/$name" fetch_their_headers "${name#headers-}" ;;
             edk2) make_whole "$debian/$name" fetch_package qemu-efi-aarch64 ;;
             edk2-newest) make_later "$name" fetch_package qemu-efi-aarch64 ;;
             u-boot) make_whole "$debian/$name" fetch_package u-boot-qemu ;;
@@ -76,6 +79,11 @@ fetch_later() { # names…
             *) die "fetch_later.sh knows no '$name'." ;;
         esac
     done
+}
+
+fetch_their_headers() { # series directory
+    local configs=("$debian/linux-$1"/boot/config-*)
+    unpack_headers "$1" "${configs[0]##*/config-}" "$2"
 }
 
 # The later release has a kernel in three packages.

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import build
+import debian
 from errors import Stop
 from paths import BUILD, CACHE, ROOT
 
@@ -53,6 +54,9 @@ def refresh(folder: Path) -> bool:
 
 def make(series: str, folder: Path, log: Path | None, *checks: str) -> None:
     """checks: further arguments for the kernel's Makefile, as "W=1"."""
+    if series in debian.ALL_MACHINES:
+        debian.kernel(series)
+        debian.fetched(f"headers-{series}")
     headers = CACHE / "debian" / f"headers-{series}" / "build"
     if not headers.exists():
         raise Stop(f"the headers of Debian's kernel {series} are not in the cache ({headers}). Run tools/lib/setup.sh.")

@@ -21,7 +21,7 @@ class Payload:
     initrd: Path | None = None
     append: str = ""
 
-    def files(self) -> Contents:
+    def files(self) -> dict[str, Path]:
         return {KERNEL: self.kernel} | ({INITRD: self.initrd} if self.initrd else {})
 
 
@@ -65,5 +65,5 @@ def systemd_boot_with(entries: Contents) -> Contents:
 def extlinux(payload: Payload) -> Contents:
     """The menu that U-Boot reads, from which it starts an Image by `booti`."""
     lines = ["default image", "label image", f"  kernel /{KERNEL}", *([f"  initrd /{INITRD}"] if payload.initrd else []),
-             f"  append {payload.append}"]
+             *([f"  append {payload.append}"] if payload.append else [])]
     return {"extlinux/extlinux.conf": "".join(f"{line}\n" for line in lines).encode()} | payload.files()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What QEMU is to be: one virtual board, Baton on it, and guests as boot modules. Gives QEMU's command line."""
+"""What QEMU is to be: one virtual board, Baton on it, guests as boot modules or firmware. Gives QEMU's command line."""
 
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from boot_images import MIB, Guest, Module, Placement, escaped, parse_size
 from errors import Status, Stop
+from firmware import Firmware
+from loaders import Payload
 from vms import SharedMemory, VmSpec, check_vms, memory_of, shared_node, vm_node
 
 QEMU = "qemu-system-aarch64"
@@ -16,6 +18,8 @@ SINGLE_THREAD_CPUS = 32
 # The 64-bit ones of QEMU's board.
 CPU_MODELS = ("cortex-a35", "cortex-a53", "cortex-a55", "cortex-a57", "cortex-a72", "cortex-a76", "cortex-a710", "a64fx",
               "neoverse-n1", "neoverse-v1", "neoverse-n2", "max")
+# Their ROMs are programs for PCs, which a board of this architecture has no use for; Debian has them in a package of its own.
+CARDS_WITH_ROMS = ("virtio-net-pci", "e1000", "e1000e", "rtl8139", "vmxnet3")
 
 
 @dataclass
@@ -23,7 +27,8 @@ class Machine:
     """
     guests: of the host VM, or of the only one. baton = None: QEMU itself boots the first guest, with nothing below
     it, at EL1 or where `el2` says. console: the VM that is connected, the host VM by default. nodes: more for the
-    device tree, in dtc's language, for tests of wrong ones.
+    device tree, in dtc's language, for tests of wrong ones. firmware: starts the payload, or without one what it
+    finds on a disk in `extra`; baton and guests then only say what that is. acpi: False takes the tables away.
     """
 
     guests: list[Guest]
@@ -41,6 +46,9 @@ class Machine:
     shared: list[SharedMemory] = field(default_factory=list)
     console: str | None = None
     nodes: str = ""
+    firmware: Firmware | None = None
+    payload: Payload | None = None
+    acpi: bool = True
     extra: list[str] = field(default_factory=list)
     emulator: str = QEMU
 
@@ -51,8 +59,22 @@ class Machine:
         argv += ["-accel", f"tcg,thread={'single' if self.threads_are_single() else 'multi'}"]
         argv += ["-nodefaults", "-display", "none"]
         argv += ["-no-reboot"] if self.reset_ends else []
-        argv += self.with_baton() if self.baton else self.without_baton()
-        return argv + self.extra
+        for card in CARDS_WITH_ROMS:
+            argv += ["-global", f"{card}.romfile="]
+        # So that a panic of Baton ends QEMU with a status.
+        argv += ["-semihosting-config", "enable=on,target=native"] if self.baton else []
+        return argv + self.started() + self.extra
+
+    def started(self) -> list[str]:
+        """The options by which the first image is entered."""
+        if self.firmware:
+            return self.firmware.options() + (handed_over(self.payload) if self.payload else [])
+        if self.payload:
+            return handed_over(self.payload)
+        if self.baton:
+            return self.with_baton()
+        guest = self.guests[0]
+        return handed_over(Payload(guest.kernel, guest.initrd, guest.append))
 
     def check(self) -> None:
         if not 1 <= self.cpus <= MAX_CPUS:
@@ -61,6 +83,11 @@ class Machine:
             raise Stop(f"'{self.cpu}' is no 64-bit CPU of QEMU's board: it has {', '.join(CPU_MODELS)}.", Status.USAGE)
         if not self.baton and (self.vms or self.shared or self.console):
             raise Stop("without Baton there is one VM only.", Status.USAGE)
+        if (self.firmware or self.payload) and (self.vms or self.shared):
+            raise Stop("several VMs are described in a device tree that QEMU hands to Baton itself: not by firmware, and not "
+                       "through a loader.", Status.USAGE)
+        if self.firmware and self.secure:
+            raise Stop("this firmware is not built for a board with two security states.", Status.USAGE)
         check_vms(self.vms, self.shared, self.console, self.cpus)
 
     def description(self) -> str:
@@ -77,6 +104,7 @@ class Machine:
         board = "virt,gic-version=3"
         if self.baton or self.el2:
             board += ",virtualization=on"
+        board += ",acpi=off" if self.firmware and not self.acpi else ""
         return board + (",secure=on" if self.secure else "")
 
     def ram(self) -> int:
@@ -94,7 +122,7 @@ class Machine:
     def with_baton(self) -> list[str]:
         console = f"baton.console={self.console} " if self.console else ""
         options = f"baton.panic=semihosting {console}{self.options}".strip()
-        argv = ["-semihosting-config", "enable=on,target=native", "-kernel", str(self.baton), "-append", options]
+        argv = ["-kernel", str(self.baton), "-append", options]
         host, *others = self.placed()
         for module in host:
             kind = "kernel" if module.kind == "kernel" else "initrd"
@@ -105,7 +133,7 @@ class Machine:
             argv += ["-device", f"loader,addr={module.address:#x},file={escaped(module.file)},force-raw=on"]
         return argv
 
-    def without_baton(self) -> list[str]:
-        guest = self.guests[0]
-        initrd = ["-initrd", str(guest.initrd)] if guest.initrd else []
-        return ["-kernel", str(guest.kernel), "-append", guest.append, *initrd]
+
+def handed_over(payload: Payload) -> list[str]:
+    initrd = ["-initrd", str(payload.initrd)] if payload.initrd else []
+    return ["-kernel", str(payload.kernel), "-append", payload.append, *initrd]

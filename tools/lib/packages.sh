@@ -13,7 +13,6 @@ baton_packages=(
     meson ninja-build
     mtools                                                 # EFI system partitions
     spin                                                   # the model of the handover protocol
-    qemu-efi-aarch64                                       # UEFI firmware for QEMU's board
 )
 qemu_package=qemu-system-arm
 qemu_minimum=1:10

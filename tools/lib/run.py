@@ -14,6 +14,8 @@ from build import HYPERVISOR, baton_image
 from errors import Status, run_tool
 from image import read_head
 from machine import Machine
+from payload import payload
+from start import Start, fields
 from vm import Vm
 
 DESCRIPTION = """\
@@ -34,6 +36,7 @@ exit status:
 examples:
   tools/run                                        Debian's 6.1 on 4 CPUs; `poweroff` ends it
   tools/run --next-kernel debian-6.12              and `reboot` in it goes to 6.12
+  tools/run --firmware edk2 --loader grub          by GRUB, from an EFI system partition
   tools/run --vm 'a=cpus:2-3,memory:512M,kernel:debian-6.12'   a second VM with two of the CPUs
   tools/run --kernel Image --append 'console=ttyAMA0 root=/dev/vda' -- \\
       -drive file=disk.img,if=none,format=raw,id=d -device virtio-blk-pci,drive=d
@@ -50,6 +53,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--next-initrd", metavar="FILE", help="its initrd")
     parser.add_argument("--next-append", metavar="STRING", help="its command line")
     options.add_machine_options(parser)
+    options.add_start_options(parser)
     vm_options.add_vm_options(parser)
     parser.add_argument("--secure", action="store_true", help="a board with two security states")
     parser.add_argument("--timeout", type=seconds, metavar="S",
@@ -68,16 +72,20 @@ def seconds(text: str) -> float:
     return value
 
 
-def machine(args: argparse.Namespace) -> Machine:
+def machine(args: argparse.Namespace, folder: Path) -> Machine:
+    way = options.start(args, bundled=not args.no_baton)
     guests = [options.guest(args.kernel, args.initrd, args.append)]
     guests += options.next_guest(args.next_kernel, args.next_initrd, args.next_append)
     others, shared = [vm_options.vm(text) for text in args.vm], [vm_options.shared(text) for text in args.shared]
     if args.baton_image:
         read_head(args.baton_image, "Baton image")
     baton = None if args.no_baton else args.baton_image or baton_image(args.kind or "debug", HYPERVISOR)
+    started = {"extra": args.qemu}
+    if way != Start():
+        started = fields(way, payload(way, guests, baton, args.baton, folder), folder, args.qemu)
     return Machine(guests, baton, options=args.baton, cpus=args.cpus, memory=args.memory, cpu=args.cpu,
                    vms=others, shared=shared, console=args.console, secure=args.secure, single_thread=args.single_thread,
-                   reset_ends=args.reset_ends, extra=args.qemu)
+                   reset_ends=args.reset_ends, **started)
 
 
 @contextlib.contextmanager
@@ -101,7 +109,7 @@ def main() -> Status:
         log = Path(folder) / "console"
         stdio = f"stdio,id=console,signal=off,logfile={log}" + (",mux=on" if interactive else "")
         monitor = ["-mon", "chardev=console,mode=readline"] if interactive else []
-        vm = Vm(machine(args), ["-chardev", stdio, "-serial", "chardev:console", *monitor])
+        vm = Vm(machine(args, Path(folder)), ["-chardev", stdio, "-serial", "chardev:console", *monitor])
         vm.begin()
         vm.wait(timeout)
         outcome = vm.outcome(log.read_text(errors="replace") if log.exists() else "")

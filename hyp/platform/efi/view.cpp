@@ -8,6 +8,7 @@
 #include "hyp/platform/guest_dtb.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace baton::efi {
 
@@ -27,6 +28,17 @@ Sha256::Digest derive_seed(std::span<const std::byte> seed) {
     hash.update(label);
     hash.update(seed);
     return hash.finish();
+}
+
+/// Moves the first `count` descriptors apart, to one every `step` bytes, as far as the firmware's
+/// own are: its table of memory attributes has that distance, too, and Linux compares them
+/// (drivers/firmware/efi/memattr.c).
+void spread(std::span<std::byte> room, usize count, usize step) {
+    constexpr usize size = sizeof(MemoryDescriptor);
+    for (usize i = count; i-- > 0;) {
+        std::memmove(&room[i * step], &room[i * size], size);
+        std::ranges::fill(room.subspan(i * step + size, step - size), std::byte{0});
+    }
 }
 
 } // namespace
@@ -185,7 +197,7 @@ void ViewBuilder::write_uefi_properties(FdtWriter& writer) {
     writer.cells("linux,uefi-system-table", 2, system_table_.value);
     map_address_ = writer.property("linux,uefi-mmap-start", sizeof(u64));
     map_size_ = writer.property("linux,uefi-mmap-size", sizeof(u32));
-    writer.cells("linux,uefi-mmap-desc-size", 1, sizeof(MemoryDescriptor));
+    writer.cells("linux,uefi-mmap-desc-size", 1, firmware_.memory_map.descriptor_size());
     writer.cells("linux,uefi-mmap-desc-ver", 1, memory_descriptor_version);
     writer.cells("linux,uefi-secure-boot", 1, firmware_.secure_boot);
 }
@@ -198,7 +210,8 @@ Result<> ViewBuilder::write_map() {
                             .kept = {platform_.reserved.begin(), platform_.reserved.end()},
                             .esrt = firmware_.esrt};
     const usize most = most_descriptors(firmware_.memory_map, request);
-    const auto room = take(most * sizeof(MemoryDescriptor), alignof(MemoryDescriptor));
+    const usize step = firmware_.memory_map.descriptor_size();
+    const auto room = take(most * step, alignof(MemoryDescriptor));
     (void)take(0, view_alignment);
     if (is_full_) {
         return std::unexpected(Error::no_room);
@@ -209,7 +222,8 @@ Result<> ViewBuilder::write_map() {
     if (!count) {
         return std::unexpected(count.error());
     }
-    const usize size = *count * sizeof(MemoryDescriptor);
+    const usize size = *count * step;
+    spread(room, *count, step);
     std::ranges::fill(room.subspan(size), std::byte{0});
     CellWriter{map_address_}.put(2, address_of(room).value);
     CellWriter{map_size_}.put(1, size);
