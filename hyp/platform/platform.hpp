@@ -103,7 +103,6 @@ struct Platform {
     /// Register frames, not rounded to pages. None by ACPI's tables: they are in AML.
     StaticVector<PhysRange, 64> virtio_mmio;
     BootImages boot_images;    ///< of the host VM
-    PhysRange bundle;          ///< where these came from, if that was one; or empty
     std::string_view bootargs; ///< Baton's own, from /chosen or a bundle
     PlatformText text;         ///< what of the words above no DTB holds
     /// The firmware's entropy, kaslr-seed and rng-seed in one; good for one kernel only.

@@ -221,8 +221,7 @@ void dump_distributor() {
 
 void dump_redistributor() {
     const PhysRange all = *Node::compatible_with("arm,gic-v3")->reg(1);
-    const u64 self = read_raw<MPIDR_EL1>();
-    const u64 affinity = (self & 0xff'ffff) | (self >> 8 & 0xff00'0000);
+    const Affinity affinity = affinity_of(Mpidr{read_raw<MPIDR_EL1>() & MPIDR_EL1::affinity_mask});
     for (u64 at = 0; at < all.size; at += 2 * gic::gicr_frame_size) {
         const Mmio<gic::Gicr32, gic::Gicr64> frame{all.begin + at};
         if (gic::gicr_typer::affinity(frame.read(gic::Gicr64::TYPER)) == affinity) {

@@ -91,7 +91,7 @@ TEST_CASE("tables and DTB of one machine say the same") {
         REQUIRE(by_tables->uart);
         CHECK(by_tables->uart->kind == by_dtb->uart->kind);
         CHECK(by_tables->uart->frame == by_dtb->uart->frame);
-        CHECK(by_tables->uart->interrupt == 33);
+        CHECK(by_tables->uart->interrupt == InterruptId{33});
         REQUIRE(by_tables->pci_hosts.size() == 1);
         CHECK(by_tables->pci_hosts[0].ecam == by_dtb->pci_hosts[0].ecam);
         CHECK(by_tables->pci_hosts[0].first_bus == 0);

@@ -170,7 +170,7 @@ TEST_CASE("where the machine's UART is no PL011, a VM has SBSA's in its place") 
     Machine machine{firmware};
     CHECK(machine.platform->uart->kind == UartKind::ns8250);
     for (const VmId vm : {host_vm, vm_a}) {
-        const Built built = machine.dtb_of(vm, GuestInterrupt{.number = 120});
+        const Built built = machine.dtb_of(vm, GuestInterrupt{.id = InterruptId{120}});
         const FdtNode uart = built.node(path);
         CHECK(reg(uart, {1, 1}) == std::vector{range(0x9000, 0x1000)});
         CHECK(cells(uart, "interrupts") == std::vector<u64>{0, 120 - 32, 4});

@@ -96,7 +96,7 @@ TEST_CASE("the first boot image goes into slot 0, the next into slot 1") {
     const auto first = store.images->stage_first();
     REQUIRE(first);
     const StagedImage& running = **first;
-    CHECK(running.slot == 0);
+    CHECK(running.slot == SlotId{0});
     CHECK(running.kexec == Kexec::guest);
     CHECK(to_phys(running.entry) == store.layout.slots[0].begin);
     CHECK(running.size == 100'000 + 7 + 3);
@@ -108,18 +108,18 @@ TEST_CASE("the first boot image goes into slot 0, the next into slot 1") {
     CHECK(store.memory.text({ramdisk, 7}) == "ramdisk");
     CHECK(store.memory.is_published({ramdisk, 7}));
     CHECK_FALSE(store.images->staged());
-    CHECK(store.memory.maps(host_vm, 0, store.layout.slots[0].begin));
-    CHECK_FALSE(store.memory.maps(host_vm, 0, store.layout.slots[1].begin));
+    CHECK(store.memory.maps(host_vm, SlotId{0}, store.layout.slots[0].begin));
+    CHECK_FALSE(store.memory.maps(host_vm, SlotId{0}, store.layout.slots[1].begin));
 
     REQUIRE(store.images->stage_next());
     const StagedImage& next = *store.images->staged();
-    CHECK(next.slot == 1);
+    CHECK(next.slot == SlotId{1});
     CHECK(next.id != running.id);
     CHECK(store.dtb(next).find("/chosen")->string("bootargs") == "two");
     CHECK_FALSE(store.dtb(next).find("/chosen")->has("linux,initrd-start"));
-    CHECK(store.memory.maps(host_vm, 1, store.layout.slots[1].begin));
-    CHECK_FALSE(store.memory.maps(host_vm, 1, store.layout.slots[0].begin));
-    CHECK_FALSE(store.memory.maps(host_vm, 1, store.layout.pool.begin));
+    CHECK(store.memory.maps(host_vm, SlotId{1}, store.layout.slots[1].begin));
+    CHECK_FALSE(store.memory.maps(host_vm, SlotId{1}, store.layout.slots[0].begin));
+    CHECK_FALSE(store.memory.maps(host_vm, SlotId{1}, store.layout.pool.begin));
 }
 
 TEST_CASE("no two kernels have the same seeds, nor those of the firmware") {
@@ -145,7 +145,7 @@ TEST_CASE("boot images are staged in turn, as often as it takes") {
     for (const char* bootargs : {"two", "one", "two"}) {
         REQUIRE(store.images->stage_next());
         CHECK(store.dtb(*store.images->staged()).find("/chosen")->string("bootargs") == bootargs);
-        const u32 spare = store.images->spare_slot();
+        const SlotId spare = store.images->spare_slot();
         const StagedImage& image = store.images->consume();
         CHECK(image.slot == spare);
         CHECK(store.images->running_slot() == spare);
@@ -166,7 +166,7 @@ TEST_CASE("a boot image that cannot be staged leaves what runs as it is") {
     store.memory.has_room_for_tables = false;
     CHECK(store.images->stage_next().error() == Error::no_room);
     CHECK_FALSE(store.images->staged());
-    CHECK(store.images->running_slot() == 0);
+    CHECK(store.images->running_slot() == SlotId{0});
 
     Store bad;
     bad.memory.put(first_kernel + 56, "none");

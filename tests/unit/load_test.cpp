@@ -129,8 +129,8 @@ TEST_CASE("a load puts kernel, initrd and DTB in their places, and publishes eve
     CHECK(guest.memory.instructions_published);         // after the last byte
     CHECK(guest.memory.largest_published() <= 4 * MiB); // of a call that somebody waits for
     CHECK(spare_slot.contains(PhysRange{spare_slot.begin, image.needs}));
-    CHECK(guest.memory.maps(host_vm, 1, spare_slot.begin));
-    CHECK_FALSE(guest.memory.maps(host_vm, 1, guest.layout.slots[0].begin));
+    CHECK(guest.memory.maps(host_vm, SlotId{1}, spare_slot.begin));
+    CHECK_FALSE(guest.memory.maps(host_vm, SlotId{1}, guest.layout.slots[0].begin));
 }
 
 TEST_CASE("chunks may be of any size") {

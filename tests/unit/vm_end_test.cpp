@@ -19,7 +19,7 @@ const std::string kernel = kernel_image(50'000, MiB, 'n');
 
 /// What fills the kernel that a VM runs.
 char kernel_of(VmMachine& machine, VmId vm) {
-    const auto slot = machine.layout.slots_of(vm)[machine.vm(vm).images().running_slot()];
+    const auto slot = machine.layout.slots_of(vm)[index(machine.vm(vm).images().running_slot())];
     return machine.memory.text({slot.begin + 1000, 1})[0];
 }
 
@@ -46,7 +46,7 @@ TEST_CASE("baton.rotate: a reset of the host VM starts its next boot image") {
         restart(machine, host_vm);
         CHECK(machine.entries(host_vm) == round);
         CHECK(kernel_of(machine, host_vm) == 'h');
-        CHECK(machine.host().images().running_slot() == round % 2);
+        CHECK(machine.host().images().running_slot() == SlotId{round % 2});
     }
     CHECK_FALSE(machine.end);
     machine.memory.has_room_for_tables = false;

@@ -23,7 +23,7 @@ baton_load one_kernel(VmId vm = host_vm, u64 size = kernel.size()) {
 
 /// The bytes that begin the current slot of a VM's kernel.
 std::string_view kernel_of(VmMachine& machine, VmId vm) {
-    const auto slot = machine.layout.slots_of(vm)[machine.vm(vm).images().running_slot()];
+    const auto slot = machine.layout.slots_of(vm)[index(machine.vm(vm).images().running_slot())];
     return machine.memory.text({slot.begin, kernel.size()});
 }
 

@@ -168,7 +168,7 @@ TEST_CASE("a CPU that gets stuck on its way out costs the old slot its root") {
 
     machine.stage(host_vm, host_vm, kernel); // into the slot that it has not left
     CHECK(machine.logged("baton: lost CPU 1: it did not finish handover 1 within 100 ms\n"));
-    CHECK(machine.memory.abandoned == std::vector{std::pair{host_vm, u32{0}}});
+    CHECK(machine.memory.abandoned == std::vector{std::pair{host_vm, SlotId{0}}});
     CHECK(status_in_dtb(machine, 1) == "fail");
     CHECK(machine.status_of(host_vm).lost == 1);
 
