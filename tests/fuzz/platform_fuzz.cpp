@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, usize size) {
                                     *scratch);
     MemoryMap memory;
     if (layout) {
-        (void)guest_memory(**layout, host_vm, 0, ram, platform->reserved, modules, memory);
+        (void)guest_memory(**layout, host_vm, SlotId{0}, ram, platform->reserved, modules, memory);
     }
     std::vector<std::byte> buffer(2 * size + 4096);
     GuestDtb built;

@@ -689,9 +689,9 @@ TEST_CASE("several VMs, of which the host VM has the devices") {
     CHECK(db.memory == 64 * MiB);
     CHECK(host.devices.contains(range(0x0a00'0000, 0x4000)));
     CHECK_FALSE(host.devices.overlaps(range(0x0900'0000, page_size))); // Baton's UART
-    CHECK(division->uart_interrupt() == 33);
-    CHECK_FALSE(host.interrupts.has(33));
-    CHECK(host.interrupts.has(34));
+    CHECK(division->uart_interrupt() == InterruptId{33});
+    CHECK_FALSE(host.interrupts.has(InterruptId{33}));
+    CHECK(host.interrupts.has(InterruptId{34}));
     CHECK(host.pci_hosts.size() == platform->pci_hosts.size());
     CHECK(host.has_message_controllers);
 

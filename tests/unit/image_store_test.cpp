@@ -53,13 +53,11 @@ struct Store {
                       .rotate = rotate});
     }
 
-    Fdt dtb(GuestAddr at, u64 size) {
-        return *Fdt::open(std::as_bytes(std::span{memory.text({to_phys(at), size})}));
+    Fdt dtb(const PlacedDescription& description) {
+        return *Fdt::open(std::as_bytes(std::span{memory.text(description.range())}));
     }
-    Fdt dtb(const StagedImage& image) { return dtb(image.dtb, image.dtb_fields.size); }
-    Fdt fallback(const StagedImage& image) {
-        return dtb(image.fallback->dtb, image.fallback->size);
-    }
+    Fdt dtb(const StagedImage& image) { return dtb(image.description); }
+    Fdt fallback(const StagedImage& image) { return dtb(*image.fallback); }
     std::string bytes(Fdt fdt, const char* property) {
         const Bytes value = fdt.find("/chosen")->get(property).value_or(Bytes{});
         return {reinterpret_cast<const char*>(value.data()), value.size()};
@@ -232,8 +230,8 @@ TEST_CASE("an image for the whole machine has two DTBs, the second for a CPU tha
     CHECK(whole.find("/cpus/cpu@3")->string("status") == "okay"); // it may go off still
     CHECK(fallback.find("/cpus/cpu@3")->string("status") == "fail");
     CHECK(fallback.find("/cpus/cpu@2")->string("status") == "okay");
-    CHECK(store.memory.is_published({to_phys(image.dtb), image.dtb_fields.size}));
-    CHECK(store.memory.is_published({to_phys(image.fallback->dtb), image.fallback->size}));
+    CHECK(store.memory.is_published(image.description.range()));
+    CHECK(store.memory.is_published(image.fallback->range()));
 
     // What the interrupt controller goes on using, each of them says.
     const PhysRange table{{0x4800'0000}, 64 * KiB};
@@ -272,7 +270,7 @@ TEST_CASE("with a spin table the image's CPUs wait in memory that it leaves alon
 TEST_CASE("a DTB that does not fit its room is refused, and nothing is staged") {
     Store store;
     REQUIRE(store.images->stage(store.content(Kexec::host)));
-    const u64 size = align_up(store.images->staged()->dtb_fields.size, page_size);
+    const u64 size = align_up(store.images->staged()->description.fields.size, page_size);
     for (const auto kexec : {Kexec::guest, Kexec::host}) {
         CHECK(store.images->stage(store.content(kexec, page_size)).error() == Error::no_room);
         CHECK_FALSE(store.images->staged());

@@ -160,7 +160,7 @@ TEST_CASE("an order is carried out though the CPU dies that alone would have see
     TestVm vm{4};
     vm.start_all(0);
     const auto wait_until_all_sleep = [&] {
-        const u64 until = vm.now() + 1'000'000;
+        const Ticks until = vm.now() + Ticks{1'000'000};
         while (vm.now() < until) {
             vm.wait(until);
         }

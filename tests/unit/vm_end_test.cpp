@@ -105,7 +105,7 @@ TEST_CASE("a reset waits for a CPU that stages an image just now") {
     const u64 id = machine.stage(host_vm, host_vm, kernel);
     REQUIRE(machine.host().images().try_claim());
     machine.post(host_vm, 1, [&] {
-        const u64 done = arch::now() + arch::frequency() / 10;
+        const Ticks done = arch::now() + arch::frequency() / 10;
         while (arch::now() < done) {
             arch::wait(done);
         }

@@ -150,7 +150,7 @@ TEST_CASE("entropy comes with a seal, and goes into the next kernel's DTB") {
     machine.copy(host_vm, id, 0, 0, kernel);
     REQUIRE(machine.seal(host_vm, id, kernel, BATON_SEAL_ENTROPY).status == BATON_OK);
     const StagedImage& image = *machine.host().images().staged();
-    const std::string_view dtb = machine.memory.text({to_phys(image.dtb), image.dtb_fields.size});
+    const std::string_view dtb = machine.memory.text(image.description.range());
     const auto chosen = Fdt::open(std::as_bytes(std::span{dtb}))->find("/chosen");
     CHECK(chosen->has("kaslr-seed"));
     CHECK(chosen->has("rng-seed"));

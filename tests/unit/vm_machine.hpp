@@ -41,7 +41,7 @@ class MachineVm : public VmOfThreads {
     void fence_lost(std::span<const VcpuId> lost) override {
         fenced.insert(fenced.end(), lost.begin(), lost.end());
     }
-    [[noreturn]] void abandoned_by(VcpuId boot) override {
+    [[noreturn]] void lost_boot_cpu(VcpuId boot) override {
         std::fprintf(stderr, "vCPU %u never came back\n", index(boot));
         std::_Exit(1);
     }
@@ -93,7 +93,7 @@ class VmMachine {
         bool in_guest = false;
         bool stopped = false;       ///< it met an End
         std::vector<Entry> entries; ///< of its guest
-        u64 alarm = arch::never;    ///< ticks
+        Ticks alarm = arch::never;
         std::function<void()> posted;
         std::mutex mutex; ///< of `posted`
     };

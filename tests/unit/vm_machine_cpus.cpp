@@ -133,7 +133,7 @@ void enter_guest(GuestAddr entry, u64 argument) {
     this_cpu().entries.push_back({entry, argument});
     throw test::Entered{};
 }
-void set_alarm(u64 ticks) { this_cpu().alarm = ticks; }
+void set_alarm(Ticks ticks) { this_cpu().alarm = ticks; }
 bool is_up(const Vcpu& vcpu) { return VmMachine::here().down != vcpu.cpu; }
 
 bool is_guest_memory(const Vm& vm, GuestAddr address) {
@@ -155,7 +155,7 @@ bool ring_doorbell(VmId vm, u64 region) {
 
 void power_off() { end_machine(test::End::power_off); }
 void reset() { end_machine(test::End::reset); }
-void leave(const StagedImage& image, bool cpus_are_missing) {
+void depart(const StagedImage& image, bool cpus_are_missing) {
     VmMachine::here().left_to = image;
     VmMachine::here().cpus_were_missing = cpus_are_missing;
     end_machine(test::End::left);

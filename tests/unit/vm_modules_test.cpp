@@ -69,8 +69,7 @@ TEST_CASE("modules go into the slot, and into both DTBs with their arguments") {
     const StagedImage& image = *machine.left_to;
     CHECK(image.size == all.size());
 
-    const PhysRange dtbs[]{{to_phys(image.dtb), image.dtb_fields.size},
-                           {to_phys(image.fallback->dtb), image.fallback->size}};
+    const PhysRange dtbs[]{image.description.range(), image.fallback->range()};
     for (const PhysRange& range : dtbs) {
         const Fdt dtb = *Fdt::open(std::as_bytes(std::span{machine.memory.text(range)}));
         CHECK(dtb.find("/chosen")->string("bootargs") == "baton.rotate");

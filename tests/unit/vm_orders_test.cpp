@@ -20,7 +20,7 @@ i64 power(VmMachine& machine, VmId vm, baton_vm_operation operation) {
 }
 
 char kernel_of(VmMachine& machine, VmId vm) {
-    const auto slot = machine.layout.slots_of(vm)[machine.vm(vm).images().running_slot()];
+    const auto slot = machine.layout.slots_of(vm)[index(machine.vm(vm).images().running_slot())];
     return machine.memory.text({slot.begin + 1000, 1})[0];
 }
 

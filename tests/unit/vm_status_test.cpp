@@ -218,7 +218,7 @@ TEST_CASE("every error has a number of the ABI") {
 }
 
 TEST_CASE("ticks become ns without a loss") {
-    CHECK(to_ns(0) == 0);
+    CHECK(to_ns(Ticks{0}) == 0);
     CHECK(to_ns(arch::frequency()) == 1'000'000'000);
-    CHECK(to_ns(arch::frequency() * 1'000'000 + 7) == 1'000'000'000'000'007);
+    CHECK(to_ns(arch::frequency() * 1'000'000 + Ticks{7}) == 1'000'000'000'000'007);
 }

@@ -37,10 +37,12 @@ void exec(VmMachine& machine) {
 
 CpuId cpu_of(VmMachine& machine, u32 vcpu) { return machine.host().lifecycle().vcpus()[vcpu].cpu; }
 
+std::string_view status_in(VmMachine& machine, const PlacedDescription& description, u32 cpu) {
+    return machine.memory.text({description.begin + description.fields.cpu_status[cpu], 4});
+}
 std::string_view status_in_dtb(VmMachine& machine, u32 vcpu) {
     const StagedImage& image = *machine.host().images().staged();
-    const u32 offset = image.dtb_fields.cpu_status[vcpu];
-    return machine.memory.text({to_phys(image.dtb) + offset, 4});
+    return status_in(machine, image.description, vcpu);
 }
 
 } // namespace
@@ -147,9 +149,9 @@ TEST_CASE("a CPU that does not leave its guest is lost to all kernels that follo
     CHECK(machine.try_call(host_vm, 1, BATON_LOAD_DROP, {0})->status == BATON_BUSY);
     CHECK(machine.try_call(host_vm, 1, BATON_EXEC, {0, 0})->status == BATON_BUSY);
     CHECK(machine.cpu(host_vm, 1).in_guest);
-    machine.on(host_vm, 1, [&] { machine.host().leave_if_fenced(); }); // it touches its memory
+    machine.on(host_vm, 1, [&] { machine.host().park_if_fenced(); }); // it touches its memory
     CHECK_FALSE(machine.cpu(host_vm, 1).in_guest);
-    machine.on(host_vm, [&] { machine.host().leave_if_fenced(); }); // a fault of a guest's own
+    machine.on(host_vm, [&] { machine.host().park_if_fenced(); }); // a fault of a guest's own
     CHECK(machine.cpu(host_vm).in_guest);
 }
 
@@ -187,8 +189,7 @@ TEST_CASE("a host kexec without a CPU says so to its image") {
     CHECK(machine.cpus_were_missing);
     const StagedImage& image = *machine.left_to;
     REQUIRE(image.fallback);
-    const u32 offset = image.dtb_fields.cpu_status[index(cpu_of(machine, 1))];
-    CHECK(machine.memory.text({to_phys(image.dtb) + offset, 4}) == "okay");
-    CHECK(machine.memory.text({to_phys(image.fallback->dtb) + offset + image.fallback->shift, 4}) ==
-          "fail");
+    const u32 cpu = index(cpu_of(machine, 1));
+    CHECK(status_in(machine, image.description, cpu) == "okay");
+    CHECK(status_in(machine, *image.fallback, cpu) == "fail");
 }
