@@ -47,9 +47,6 @@ Result<> parse_chosen(const Fdt& fdt, Platform& platform) {
     const FirstLook look = look_first(fdt);
     platform.bootargs = look.bootargs;
     platform.uart = look.uart;
-    if (!look.uart) {
-        note(platform, look.why_no_uart);
-    }
     collect_seed(*chosen, platform);
     // /chosen is no bus, so it often has no cell counts of its own: the root's are meant then.
     const char* problem = nullptr;
@@ -60,6 +57,13 @@ Result<> parse_chosen(const Fdt& fdt, Platform& platform) {
     }
     if (!read) {
         return fail(platform, read.error(), "more than 8 kernels or 16 modules to boot");
+    }
+    return {};
+}
+
+Result<> parse_stdout(const Fdt& fdt, Platform& platform) {
+    if (!platform.uart && fdt.find("/chosen")) {
+        note(platform, look_first(fdt).why_no_uart);
     }
     return {};
 }

@@ -29,6 +29,8 @@ inline void note(Platform& platform, const char* text) { (void)platform.notes.pu
 Result<> parse_cpus(const Fdt& fdt, Platform& platform);
 Result<> parse_memory(const Fdt& fdt, Platform& platform);
 Result<> parse_chosen(const Fdt& fdt, Platform& platform);
+/// After it, where no ACPI table names a console either: notes why there is none.
+Result<> parse_stdout(const Fdt& fdt, Platform& platform);
 Result<> parse_devices(const Fdt& fdt, Platform& platform);
 
 /// Does this child of /cpus describe a CPU?

@@ -22,7 +22,8 @@ Result<void> parse_platform(std::span<const std::byte> dtb, Platform& platform) 
     if (!fdt) {
         return fail(platform, fdt.error(), "the DTB's header or structure is damaged");
     }
-    for (auto parse : {parse_cpus, parse_memory, parse_chosen, parse_bundle, parse_devices}) {
+    for (auto parse :
+         {parse_cpus, parse_memory, parse_chosen, parse_stdout, parse_bundle, parse_devices}) {
         if (auto result = parse(*fdt, platform); !result) {
             return result;
         }

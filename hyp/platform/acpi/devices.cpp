@@ -58,8 +58,8 @@ std::optional<PciHost> host_of(const McfgEntry& entry, PhysAddr end, const Platf
 
 void parse_console(PhysAddr end, Platform& platform) {
     const auto table = find_table(platform, "SPCR");
-    if (!table) {
-        return;
+    if (platform.uart || !table) {
+        return; // earlycon= goes before it
     }
     // Older ones end before the clock, which is not needed.
     Spcr spcr{};
