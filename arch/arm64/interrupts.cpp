@@ -29,14 +29,21 @@ void take_interrupts() {
     }
 }
 
-void answer_kicks() {
-    PerCpu& self = this_cpu();
-    if (!self.kicked) {
-        return;
-    }
+namespace {
+
+/// Not inlined: every exit would save what it needs.
+[[gnu::noinline]] void answer_kick(PerCpu& self) {
     self.kicked = false;
     self.vcpu->vm->answer_kick();
     self.vm->vgic.flush(self.vgic);
+}
+
+} // namespace
+
+void answer_kicks() {
+    if (PerCpu& self = this_cpu(); self.kicked) {
+        answer_kick(self);
+    }
 }
 
 } // namespace baton::arm64

@@ -102,13 +102,13 @@ Attempt<BootTree> BootTree::make(Loader& loader, const Told& told) {
     const int made = usable ? fdt_open_into(firmwares, memory->data(), room)
                             : fdt_create_empty_tree(memory->data(), room);
     BootTree tree{*memory};
-    if (made != 0 || !tree.tell(loader, told)) {
+    if (made != 0 || !tree.describe(loader, told)) {
         return refuse(load_error, "the firmware's DTB has no room for /chosen, or is damaged");
     }
     return tree;
 }
 
-bool BootTree::tell(const Loader& loader, const Told& told) {
+bool BootTree::describe(const Loader& loader, const Told& told) {
     Chosen chosen{memory_.data()};
     if (!told.bootargs.empty()) {
         chosen.set_text("bootargs", told.bootargs);

@@ -44,7 +44,7 @@ class BootTree {
 
   private:
     explicit BootTree(std::span<std::byte> memory) : memory_{memory} {}
-    bool tell(const Loader& loader, const Told& told);
+    bool describe(const Loader& loader, const Told& told);
 
     std::span<std::byte> memory_;
 };

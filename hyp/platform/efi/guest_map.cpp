@@ -10,7 +10,7 @@ namespace baton::efi {
 namespace {
 
 /// Is it free once boot services have ended?
-bool is_released(const MemoryDescriptor& piece) {
+bool is_freed(const MemoryDescriptor& piece) {
     switch (piece.type) {
     case memory_type::loader_code:
     case memory_type::loader_data:
@@ -24,13 +24,13 @@ bool is_released(const MemoryDescriptor& piece) {
 
 /// Does any kernel use it, without being told to?
 bool is_free(const MemoryDescriptor& piece) {
-    return (is_released(piece) || piece.type == memory_type::conventional) &&
+    return (is_freed(piece) || piece.type == memory_type::conventional) &&
            !piece.has(memory_attribute::specific_purpose);
 }
 
 /// May a kernel come to use it, today or by an option?
 bool is_for_kernels(const MemoryDescriptor& piece) {
-    return is_released(piece) || piece.type == memory_type::conventional ||
+    return is_freed(piece) || piece.type == memory_type::conventional ||
            piece.type == memory_type::persistent || piece.type == memory_type::unaccepted;
 }
 
@@ -49,7 +49,7 @@ class GuestMapWriter {
         : request_{request}, map_{room} {}
 
     Result<usize> run(const MemoryMapView& firmware) {
-        const bool fits = copy(firmware, true) && copy(firmware, false) && release() &&
+        const bool fits = copy(firmware, true) && copy(firmware, false) && free_pieces() &&
                           take_out_rest() && reserve_ranges() && add_view();
         if (!fits) {
             return std::unexpected(Error::no_room);
@@ -72,7 +72,7 @@ class GuestMapWriter {
         return fits;
     }
 
-    bool release() {
+    bool free_pieces() {
         const PhysRange esrt = whole_pages(request_.esrt);
         bool fits = map_.change(esrt, [](MemoryDescriptor&) {}); // Its edges are the map's.
         for (const ReservedRange& kept : request_.kept) {
@@ -83,7 +83,7 @@ class GuestMapWriter {
             });
         }
         for (MemoryDescriptor& piece : map_.pieces()) {
-            if (is_released(piece) && !esrt.overlaps(range_of(piece))) {
+            if (is_freed(piece) && !esrt.overlaps(range_of(piece))) {
                 piece.type = memory_type::conventional;
             }
         }
