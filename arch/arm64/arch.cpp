@@ -3,17 +3,17 @@
 // hyp/arch.hpp on AArch64.
 #include "hyp/arch.hpp"
 
-#include "arch/arm64/barrier.hpp"
-#include "arch/arm64/cache.hpp"
 #include "arch/arm64/console/consoles.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
+#include "arch/arm64/cpu/cache.hpp"
+#include "arch/arm64/cpu/sleep.hpp"
 #include "arch/arm64/departure.hpp"
+#include "arch/arm64/exits/guest_frame.hpp"
+#include "arch/arm64/exits/interrupts.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/gic/sgi.hpp"
-#include "arch/arm64/guest_frame.hpp"
 #include "arch/arm64/hypervisor.hpp"
-#include "arch/arm64/interrupts.hpp"
-#include "arch/arm64/panic.hpp"
-#include "arch/arm64/sleep.hpp"
+#include "arch/arm64/panic/panic.hpp"
 #include "hyp/log/format.hpp"
 #include "hyp/log/log.hpp"
 

@@ -4,13 +4,13 @@
 // leaves the machine.
 #include "arch/arm64/departure.hpp"
 
-#include "arch/arm64/cache.hpp"
 #include "arch/arm64/console/consoles.hpp"
+#include "arch/arm64/cpu/cache.hpp"
+#include "arch/arm64/cpu/sleep.hpp"
+#include "arch/arm64/exits/interrupts.hpp"
 #include "arch/arm64/firmware.hpp"
 #include "arch/arm64/gic/sgi.hpp"
 #include "arch/arm64/hypervisor.hpp"
-#include "arch/arm64/interrupts.hpp"
-#include "arch/arm64/sleep.hpp"
 #include "hyp/arch.hpp"
 #include "hyp/log/log.hpp"
 

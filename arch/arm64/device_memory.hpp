@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/barrier.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
 #include "hyp/devices/device_memory.hpp"
 
 namespace baton::arm64 {

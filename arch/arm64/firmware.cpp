@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/firmware.hpp"
 
-#include "arch/arm64/barrier.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
 
 namespace baton::arm64::firmware {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/affinity.hpp"
 #include "arch/arm64/calls/smccc_registers.hpp"
+#include "arch/arm64/cpu/affinity.hpp"
 #include "hyp/address.hpp"
 #include "hyp/types.hpp"
 

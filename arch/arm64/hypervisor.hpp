@@ -2,19 +2,19 @@
 #pragma once
 
 #include "arch/arm64/console/console.hpp"
+#include "arch/arm64/cpu/percpu.hpp"
 #include "arch/arm64/dsu/clusters.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
 #include "arch/arm64/mmu/stage2.hpp"
-#include "arch/arm64/percpu.hpp"
 #include "arch/arm64/platform/arch_platform.hpp"
 #include "arch/arm64/vgic/vgic.hpp"
 #include "arch/arm64/vm_arch.hpp"
 #include "hyp/console/multiplexer.hpp"
 #include "hyp/memory/bump.hpp"
 #include "hyp/memory/layout.hpp"
-#include "hyp/platform/options.hpp"
+#include "hyp/platform/division/vm_config.hpp"
+#include "hyp/platform/options/options.hpp"
 #include "hyp/platform/platform.hpp"
-#include "hyp/platform/vm_config.hpp"
 #include "hyp/vm/vm.hpp"
 
 #include <array>

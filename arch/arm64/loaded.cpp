@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 //
 // What the loader left in memory, for the reading of bundles.
-#include "arch/arm64/el2_map.hpp"
+#include "arch/arm64/boot/el2_map.hpp"
+#include "arch/arm64/boot/image.hpp"
 #include "arch/arm64/hypervisor.hpp"
-#include "arch/arm64/image.hpp"
 #include "hyp/arch.hpp"
 
 namespace baton {

@@ -3,8 +3,8 @@
 // What compilers and the standard library's headers call.
 #include "arch/arm64/runtime.hpp"
 
-#include "arch/arm64/panic.hpp"
-#include "arch/arm64/time.hpp"
+#include "arch/arm64/cpu/time.hpp"
+#include "arch/arm64/panic/panic.hpp"
 
 extern "C" {
 /// -fstack-protector-strong: between a function's buffers and its return address.

@@ -3,10 +3,10 @@
 
 #include "arch/arm64/calls/firmware_buffers.hpp"
 #include "arch/arm64/console/vpl011.hpp"
+#include "arch/arm64/exits/trap_map.hpp"
 #include "arch/arm64/mmu/stage2.hpp"
-#include "arch/arm64/trap_map.hpp"
 #include "arch/arm64/vgic/vgic.hpp"
-#include "hyp/platform/guest_dtb.hpp"
+#include "hyp/platform/guest/guest_dtb.hpp"
 #include "hyp/platform/platform.hpp"
 #include "hyp/static_vector.hpp"
 

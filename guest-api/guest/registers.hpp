@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/barrier.hpp"
-#include "arch/arm64/sysreg.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
+#include "arch/arm64/cpu/sysreg.hpp"
 
 /// System registers as a test guest sees them at EL1 (Arm ARM D19; ICC_*: GICv3 specification).
 namespace baton::guest {

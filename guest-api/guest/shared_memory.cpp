@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "guest-api/guest/shared_memory.hpp"
 
-#include "arch/arm64/barrier.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
 #include "guest-api/guest/fdt.hpp"
 #include "guest-api/guest/hypercall.hpp"
 #include "guest-api/guest/mmu.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/kexec/image.hpp"
 
-#include "hyp/platform/guest_dtb.hpp"
+#include "hyp/platform/guest/guest_dtb.hpp"
 
 #include <algorithm>
 

@@ -6,7 +6,7 @@
 #include "hyp/kexec/seed_source.hpp"
 #include "hyp/lifecycle/vcpu.hpp"
 #include "hyp/memory/layout.hpp"
-#include "hyp/platform/guest_dtb.hpp"
+#include "hyp/platform/guest/guest_dtb.hpp"
 #include "hyp/platform/platform.hpp"
 
 #include <array>

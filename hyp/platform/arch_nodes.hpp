@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "hyp/platform/fdt.hpp"
-#include "hyp/platform/fdt_walk.hpp"
-#include "hyp/platform/fdt_writer.hpp"
-#include "hyp/platform/guest_dtb.hpp"
+#include "hyp/platform/dtb/fdt.hpp"
+#include "hyp/platform/dtb/fdt_walk.hpp"
+#include "hyp/platform/dtb/fdt_writer.hpp"
+#include "hyp/platform/guest/guest_dtb.hpp"
 #include "hyp/platform/platform.hpp"
 #include "hyp/result.hpp"
 #include "hyp/types.hpp"

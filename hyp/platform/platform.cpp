@@ -2,8 +2,8 @@
 #include "hyp/platform/platform.hpp"
 
 #include "hyp/platform/bundle/bundle.hpp"
-#include "hyp/platform/guest_dtb.hpp"
-#include "hyp/platform/parse.hpp"
+#include "hyp/platform/guest/guest_dtb.hpp"
+#include "hyp/platform/parse/parse.hpp"
 
 #include <libfdt.h>
 

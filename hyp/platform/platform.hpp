@@ -3,9 +3,9 @@
 
 #include "hyp/address.hpp"
 #include "hyp/memory/range_set.hpp"
-#include "hyp/platform/fdt.hpp"
+#include "hyp/platform/dtb/fdt.hpp"
 #include "hyp/platform/firmware_tables.hpp"
-#include "hyp/platform/uart.hpp"
+#include "hyp/platform/parse/uart.hpp"
 #include "hyp/result.hpp"
 #include "hyp/static_vector.hpp"
 #include "hyp/types.hpp"

@@ -5,8 +5,8 @@
 #include "hyp/kexec/load.hpp"
 #include "hyp/lifecycle/lifecycle.hpp"
 #include "hyp/log/log.hpp"
+#include "hyp/platform/division/vm_config.hpp"
 #include "hyp/platform/platform.hpp"
-#include "hyp/platform/vm_config.hpp"
 #include "hyp/seqlock.hpp"
 
 #include <atomic>

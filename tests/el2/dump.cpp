@@ -3,14 +3,14 @@
 // Entered at EL2, with the MMU off, prints the state that it finds: "NAME VALUE" lines of system
 // registers and of the GIC, first of the boot CPU, then of each other CPU, one at a time. What is
 // printed after a host kexec can be compared with what is printed after a cold boot.
-#include "arch/arm64/el1_registers.hpp"
+#include "arch/arm64/cpu/el1_registers.hpp"
+#include "arch/arm64/cpu/registers.hpp"
 #include "arch/arm64/gic/gicd.hpp"
 #include "arch/arm64/gic/gicr.hpp"
 #include "arch/arm64/gic/interrupt_registers.hpp"
 #include "arch/arm64/gic/registers.hpp"
 #include "arch/arm64/mmio.hpp"
 #include "arch/arm64/mmu/registers.hpp"
-#include "arch/arm64/registers.hpp"
 #include "guest-api/guest/fdt.hpp"
 #include "guest-api/guest/smccc.hpp"
 #include "hyp/log/format.hpp"

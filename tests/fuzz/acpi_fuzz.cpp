@@ -4,7 +4,7 @@
 /// tools/lib/acpi_tables.py makes, followed by nothing: the EFI memory map and system table around
 /// it are sound but for the last 256 bytes, which are theirs, if there are so many.
 #include "hyp/memory/layout.hpp"
-#include "tests/unit/acpi_machine.hpp"
+#include "tests/unit/platform/acpi_machine.hpp"
 
 #include <algorithm>
 #include <cstdlib>

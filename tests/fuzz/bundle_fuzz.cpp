@@ -4,7 +4,7 @@
 /// is read must stay within bounds, and so must every image that is found.
 #include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/bundle/bundle.hpp"
-#include "tests/unit/loaded_memory.hpp"
+#include "tests/unit/platform/loaded_memory.hpp"
 
 #include <cstdlib>
 #include <libfdt.h>

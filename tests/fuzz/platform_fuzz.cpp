@@ -4,12 +4,12 @@
 /// is built from it, must stay within bounds; a DTB that is built is well-formed.
 #include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/memory/layout.hpp"
-#include "hyp/platform/fdt.hpp"
-#include "hyp/platform/first_look.hpp"
-#include "hyp/platform/guest_dtb.hpp"
-#include "hyp/platform/options.hpp"
+#include "hyp/platform/division/vm_config.hpp"
+#include "hyp/platform/dtb/fdt.hpp"
+#include "hyp/platform/guest/guest_dtb.hpp"
+#include "hyp/platform/options/options.hpp"
+#include "hyp/platform/parse/first_look.hpp"
 #include "hyp/platform/platform.hpp"
-#include "hyp/platform/vm_config.hpp"
 
 #include <cstdlib>
 #include <memory>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """
-Does a test notice when a handover leaves something undone? Baton is built without each step of arch/arm64/steps.cpp in
+Does a test notice when a handover leaves something undone? Baton is built without each step of arch/arm64/steps/steps.cpp in
 turn, and without each part of a step, and given to a guest that examines all it finds. Prints who noticed what.
 """
 
@@ -17,7 +17,7 @@ from paths import ROOT
 from testing import Test, TestFailure, expect
 from vms import VmSpec
 
-STEPS = ROOT / "arch" / "arm64" / "steps.cpp"
+STEPS = ROOT / "arch" / "arm64" / "steps" / "steps.cpp"
 STEP = re.compile(r'constexpr Parts \w+\{"(\w+)",(.*?)\};', re.DOTALL)
 PART = re.compile(r'Part\{"(\w+)"')
 SECONDS = 40

@@ -7,7 +7,7 @@ from paths import ROOT
 
 TABLE = ROOT / "tests" / "guests" / "register_table.cpp"
 ROW = re.compile(r'row<([^>]+)>\(\s*"(\w+)",\s*(\{[^}]*\})', re.DOTALL)
-BATON = ("el1_registers.hpp", "trace_registers.hpp", "gic/registers.hpp")
+BATON = ("cpu/el1_registers.hpp", "steps/trace_registers.hpp", "gic/registers.hpp")
 DECLARED = re.compile(r"struct (\w+) : SystemRegister<\w+(?:<n>)?, ([^>]+)>")
 # Names of Baton's for what the table has under another one, and what a new SPSR or a new ICH_VMCR_EL2 gives.
 OTHER_NAMES = {"PMEVCNTR_EL0": "PMCR_EL0", "PMEVTYPER_EL0": "PMXEVTYPER_EL0", "PMCCNTR_EL0": "PMCR_EL0",
@@ -39,7 +39,7 @@ class RegisterTable(unittest.TestCase):
         """Or the table says why not. The names of Baton's list are compared, for what no CPU model of QEMU has too."""
         text = "".join((ROOT / "arch" / "arm64" / name).read_text() for name in BATON)
         known = {name for name, _ in DECLARED.findall(text)}
-        code = "".join(path.read_text() for path in (ROOT / "arch" / "arm64").glob("*.[ch]pp")
+        code = "".join(path.read_text() for path in (ROOT / "arch" / "arm64" / "steps").glob("*.[ch]pp")
                        if path.name in ("el1_state.cpp", "trace_buffers.hpp"))
         missing = []
         for _, name, content in rows():

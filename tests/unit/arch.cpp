@@ -4,7 +4,7 @@
 // Outside of those there is a clock, and nothing else.
 #include "hyp/arch.hpp"
 
-#include "tests/unit/loaded_memory.hpp"
+#include "tests/unit/platform/loaded_memory.hpp"
 #include "tests/unit/thread_machine.hpp"
 
 namespace baton::arch {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "arch/arm64/basic_spinlock.hpp"
+#include "arch/arm64/cpu/basic_spinlock.hpp"
 
 #include <array>
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "arch/arm64/syndrome.hpp"
+#include "arch/arm64/cpu/syndrome.hpp"
 
 #include <doctest/doctest.h>
 #include <initializer_list>

@@ -3,7 +3,7 @@
 // Profiling and trace buffers on a model of the units, which QEMU has not: every operation is
 // needed, and there is none where a unit is missing or belongs to EL3.
 
-#include "arch/arm64/trace_buffers.hpp"
+#include "arch/arm64/steps/trace_buffers.hpp"
 
 #include <doctest/doctest.h>
 #include <functional>

@@ -22,9 +22,9 @@ ROW = re.compile(r'^ +Step\{"(\w+)", Stage::(\w+),', re.MULTILINE)
 
 
 def steps_by_phase() -> dict[str, list[str]]:
-    """Of the table in arch/arm64/steps.cpp."""
+    """Of the table in arch/arm64/steps/steps.cpp."""
     steps: dict[str, list[str]] = {}
-    for step, stage in ROW.findall((ROOT / "arch" / "arm64" / "steps.cpp").read_text()):
+    for step, stage in ROW.findall((ROOT / "arch" / "arm64" / "steps" / "steps.cpp").read_text()):
         steps.setdefault(stage.replace("_", " "), []).append(step)
     return steps
 

@@ -4,7 +4,7 @@
 
 usage: symbols.py NM ELF OUTPUT SIZE
 
-The format is arch/arm64/backtrace.cpp's SymbolTable: u32 count, u32 0, then (u32 address from the
+The format is arch/arm64/panic/backtrace.cpp's SymbolTable: u32 count, u32 0, then (u32 address from the
 image's start, u32 offset of the name) by rising address, then the names, NUL-ended; padded to SIZE.
 """
 import struct
@@ -37,7 +37,7 @@ def main():
     blob = table(functions(nm, elf))
     if len(blob) > int(size):
         sys.exit(f"symbols.py: {len(blob)} bytes of names do not fit into {size}: "
-                 "enlarge symbols_size in arch/arm64/backtrace.cpp and arch/arm64/meson.build")
+                 "enlarge symbols_size in arch/arm64/panic/backtrace.cpp and arch/arm64/meson.build")
     with open(output, "wb") as file:
         file.write(blob.ljust(int(size), b"\0"))
 

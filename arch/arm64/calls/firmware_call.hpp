@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/guest_frame.hpp"
+#include "arch/arm64/exits/guest_frame.hpp"
 #include "hyp/vm/call.hpp"
 
 namespace baton::arm64 {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "arch/arm64/calls/smccc_registers.hpp"
-#include "arch/arm64/guest_frame.hpp"
+#include "arch/arm64/exits/guest_frame.hpp"
 #include "hyp/vm/call.hpp"
 
 /// Calls that a guest makes by HVC or SMC (SMCCC 1.2, Arm DEN0028; PSCI 1.1, Arm DEN0022).

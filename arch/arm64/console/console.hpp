@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
+#include "arch/arm64/console/pl011.hpp"
 #include "arch/arm64/device_memory.hpp"
-#include "arch/arm64/pl011.hpp"
 #include "hyp/console/uart/uart.hpp"
 
 #include <optional>

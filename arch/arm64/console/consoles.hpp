@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/trap_map.hpp"
+#include "arch/arm64/exits/trap_map.hpp"
 #include "hyp/types.hpp"
 
 /// The UART of a machine with several VMs: Baton's own, with an emulated one in front of each VM

@@ -3,7 +3,7 @@
 
 #include "arch/arm64/dsu/unit.hpp"
 #include "arch/arm64/platform/arch_platform.hpp"
-#include "hyp/platform/guest_dtb.hpp"
+#include "hyp/platform/guest/guest_dtb.hpp"
 
 #include <optional>
 #include <span>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/sysreg.hpp"
+#include "arch/arm64/cpu/sysreg.hpp"
 
 /// The counters of a DynamIQ Shared Unit (Arm DSU TRM, cluster PMU registers). All cores of a
 /// cluster see the same ones. IMPLEMENTATION DEFINED encodings: they are there only where the DTB

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/barrier.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
+#include "arch/arm64/cpu/spinlock.hpp"
+#include "arch/arm64/cpu/time.hpp"
 #include "arch/arm64/dsu/model.hpp"
 #include "arch/arm64/dsu/registers.hpp"
 #include "arch/arm64/dsu/share.hpp"
-#include "arch/arm64/spinlock.hpp"
-#include "arch/arm64/time.hpp"
 
 #include <optional>
 #include <utility>

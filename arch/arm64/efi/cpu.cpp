@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/efi/cpu.hpp"
 
-#include "arch/arm64/cache.hpp"
-#include "arch/arm64/image.hpp"
-#include "arch/arm64/registers.hpp"
+#include "arch/arm64/boot/image.hpp"
+#include "arch/arm64/cpu/cache.hpp"
+#include "arch/arm64/cpu/registers.hpp"
 
 namespace baton::arm64::efi {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/barrier.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
 #include "arch/arm64/gic/intid.hpp"
 #include "arch/arm64/gic/list_register.hpp"
 #include "arch/arm64/gic/maintenance.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/affinity.hpp"
+#include "arch/arm64/cpu/affinity.hpp"
 #include "hyp/types.hpp"
 
 /// The registers of a Redistributor's first frame, RD_base (IHI 0069, 12.10). The second, SGI_base,

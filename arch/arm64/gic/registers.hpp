@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/sysreg.hpp"
+#include "arch/arm64/cpu/sysreg.hpp"
 
 /// System registers of the CPU interface: ICC_* physical, ICH_* control of the virtual one
 /// (IHI 0069, 12.2 and 12.4).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/affinity.hpp"
+#include "arch/arm64/cpu/affinity.hpp"
 
 /// Baton's one physical SGI. A kick says "look at the work left for you"; what was written before
 /// it is visible to whoever has taken it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/affinity.hpp"
+#include "arch/arm64/cpu/affinity.hpp"
 #include "arch/arm64/gic/intid.hpp"
 #include "hyp/types.hpp"
 

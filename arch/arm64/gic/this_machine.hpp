@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/barrier.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
+#include "arch/arm64/cpu/spinlock.hpp"
+#include "arch/arm64/cpu/time.hpp"
 #include "arch/arm64/gic/cpu_interface.hpp"
 #include "arch/arm64/mmio.hpp"
-#include "arch/arm64/spinlock.hpp"
-#include "arch/arm64/time.hpp"
 #include "hyp/address.hpp"
 
 namespace baton::arm64::gic {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/sysreg.hpp"
+#include "arch/arm64/cpu/sysreg.hpp"
 
 /// The registers of the EL2 and the EL1&0 stage-2 translation regimes, as they are while
 /// HCR_EL2.E2H is 0 (Arm ARM D19.2).

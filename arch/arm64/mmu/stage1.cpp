@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/mmu/stage1.hpp"
 
-#include "arch/arm64/barrier.hpp"
-#include "arch/arm64/cache.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
+#include "arch/arm64/cpu/cache.hpp"
 #include "arch/arm64/mmu/tlb.hpp"
 
 namespace baton::arm64 {

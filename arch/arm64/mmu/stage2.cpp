@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/mmu/stage2.hpp"
 
-#include "arch/arm64/barrier.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
 #include "arch/arm64/mmu/tlb.hpp"
 
 namespace baton::arm64 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "arch/arm64/barrier.hpp"
+#include "arch/arm64/cpu/barrier.hpp"
 #include "hyp/address.hpp"
 
 /// TLB maintenance (Arm ARM D8.17), named after the instructions. Each function is a whole

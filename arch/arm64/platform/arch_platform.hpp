@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "hyp/platform/fdt_walk.hpp"
+#include "hyp/platform/dtb/fdt_walk.hpp"
 #include "hyp/platform/platform.hpp"
 
 namespace baton::arm64 {

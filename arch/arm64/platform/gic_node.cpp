@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/arch_nodes.hpp"
-#include "hyp/platform/parse.hpp"
+#include "hyp/platform/parse/parse.hpp"
 
 namespace baton {
 

@@ -3,8 +3,8 @@
 #include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/log/format.hpp"
 #include "hyp/platform/arch_nodes.hpp"
-#include "hyp/platform/fdt_writer.hpp"
-#include "hyp/platform/guest_dtb.hpp"
+#include "hyp/platform/dtb/fdt_writer.hpp"
+#include "hyp/platform/guest/guest_dtb.hpp"
 
 #include <algorithm>
 #include <array>

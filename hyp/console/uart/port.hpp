@@ -2,7 +2,7 @@
 #pragma once
 
 #include "hyp/devices/device_memory.hpp"
-#include "hyp/platform/uart.hpp"
+#include "hyp/platform/parse/uart.hpp"
 
 namespace baton {
 

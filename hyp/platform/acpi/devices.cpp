@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/acpi/parse_acpi.hpp"
 #include "hyp/platform/acpi/table_set.hpp"
-#include "hyp/platform/parse.hpp"
+#include "hyp/platform/parse/parse.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -6,7 +6,7 @@
 #include "hyp/platform/arch_nodes.hpp"
 #include "hyp/platform/bundle/bundle.hpp"
 #include "hyp/platform/efi/parse_efi.hpp"
-#include "hyp/platform/parse.hpp"
+#include "hyp/platform/parse/parse.hpp"
 
 namespace baton {
 

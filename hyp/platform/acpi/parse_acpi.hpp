@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #pragma once
 
-#include "hyp/platform/fdt.hpp"
+#include "hyp/platform/dtb/fdt.hpp"
 #include "hyp/platform/physical_memory.hpp"
 #include "hyp/platform/platform.hpp"
 #include "hyp/result.hpp"

@@ -6,7 +6,7 @@
 #include "hyp/platform/bundle/parts.hpp"
 #include "hyp/platform/bundle/sections.hpp"
 #include "hyp/platform/bundle/text.hpp"
-#include "hyp/platform/parse.hpp"
+#include "hyp/platform/parse/parse.hpp"
 
 #include <algorithm>
 

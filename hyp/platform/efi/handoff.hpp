@@ -2,7 +2,7 @@
 #pragma once
 
 #include "hyp/address.hpp"
-#include "hyp/platform/fdt.hpp"
+#include "hyp/platform/dtb/fdt.hpp"
 
 #include <optional>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/efi/parse_efi.hpp"
-#include "hyp/platform/parse.hpp"
+#include "hyp/platform/parse/parse.hpp"
 
 #include <algorithm>
 

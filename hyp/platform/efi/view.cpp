@@ -4,8 +4,8 @@
 #include "hyp/crypto/sha256.hpp"
 #include "hyp/platform/efi/crc32.hpp"
 #include "hyp/platform/efi/view_builder.hpp"
-#include "hyp/platform/guest_chosen.hpp"
-#include "hyp/platform/guest_dtb.hpp"
+#include "hyp/platform/guest/guest_chosen.hpp"
+#include "hyp/platform/guest/guest_dtb.hpp"
 
 #include <algorithm>
 #include <cstring>

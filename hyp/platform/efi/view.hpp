@@ -3,7 +3,7 @@
 
 #include "hyp/address.hpp"
 #include "hyp/platform/efi/firmware.hpp"
-#include "hyp/platform/guest_description.hpp"
+#include "hyp/platform/guest/guest_description.hpp"
 #include "hyp/platform/platform.hpp"
 #include "hyp/result.hpp"
 #include "hyp/types.hpp"

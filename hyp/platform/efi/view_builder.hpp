@@ -2,9 +2,9 @@
 #pragma once
 
 #include "hyp/platform/acpi/arch_guest_tables.hpp"
+#include "hyp/platform/dtb/fdt_writer.hpp"
 #include "hyp/platform/efi/guest_map.hpp"
 #include "hyp/platform/efi/view.hpp"
-#include "hyp/platform/fdt_writer.hpp"
 
 #include <optional>
 #include <string_view>

@@ -3,7 +3,7 @@
 #include "arch/arm64/platform/acpi/parse.hpp"
 #include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/arch_nodes.hpp"
-#include "hyp/platform/parse.hpp"
+#include "hyp/platform/parse/parse.hpp"
 
 namespace baton::arm64::acpi {
 

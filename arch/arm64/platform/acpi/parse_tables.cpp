@@ -5,7 +5,7 @@
 #include "arch/arm64/platform/arch_platform.hpp"
 #include "hyp/platform/acpi/arch_tables.hpp"
 #include "hyp/platform/acpi/table_set.hpp"
-#include "hyp/platform/parse.hpp"
+#include "hyp/platform/parse/parse.hpp"
 
 namespace baton {
 
