@@ -107,6 +107,7 @@ TESTS = [
                "a ZynqMP is refused on its Cadence UART", GICV2, "zcu102", "baton.panic=halt"),
     board_test("imx8mp-evk", ["-M", "imx8mp-evk", "-m", "1G"],
                "an i.MX 8M Plus, where nothing is wrong, misses its kernel on the i.MX UART",
-               "there is no kernel: pass one as a multiboot,module (QEMU: -device guest-loader,addr=ADDRESS,kernel=FILE)",
+               "there is no kernel: put one into Baton's own file (tools/bundle), into an archive as initrd (tools/bundle --cpio), "
+               "or into a multiboot,module (QEMU: -device guest-loader)",
                "imx8mp-evk", "baton.panic=halt", serial=1),
 ]

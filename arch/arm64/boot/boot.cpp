@@ -73,8 +73,9 @@ void greet() {
         log::line("note: {}", note);
     }
     if (platform.boot_images.empty()) {
-        refuse_to_boot("there is no kernel: pass one as a multiboot,module (QEMU: -device "
-                       "guest-loader,addr=ADDRESS,kernel=FILE)");
+        refuse_to_boot("there is no kernel: put one into Baton's own file (tools/bundle), into an "
+                       "archive as initrd (tools/bundle --cpio), or into a multiboot,module "
+                       "(QEMU: -device guest-loader)");
     }
 }
 

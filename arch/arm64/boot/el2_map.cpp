@@ -5,6 +5,7 @@
 #include "arch/arm64/boot/image.hpp"
 #include "arch/arm64/cpu/cache.hpp"
 #include "arch/arm64/hypervisor.hpp"
+#include "arch/arm64/mmu/around.hpp"
 #include "arch/arm64/mmu/stage1.hpp"
 
 #include <algorithm>
@@ -29,6 +30,14 @@ bool add_image(Regions& regions) {
            regions.push({image::rodata(), HypMemory::constants}) &&
            regions.push({image::data(), HypMemory::data}) &&
            regions.push({image::boot_stack(), HypMemory::data});
+}
+
+bool add_around_image(Regions& regions, const HypRegion& region) {
+    bool all = true;
+    for (const PhysRange& part : outside(region.range, image::whole())) {
+        all = all && regions.push({part, region.memory});
+    }
+    return all;
 }
 
 bool add_devices(Regions& regions, const Platform& platform) {
@@ -69,7 +78,8 @@ constinit Regions regions{};
 extern "C" void early_mmu_on(u64 dtb) {
     const PhysRange dtb_room{{align_down(dtb, block_size)}, 2 * block_size};
     regions.clear();
-    const bool listed = regions.push({dtb_room, HypMemory::data}) && add_image(regions);
+    const bool listed =
+        add_image(regions) && add_around_image(regions, {dtb_room, HypMemory::data});
     // It may have to map any address: the console's, or the place that Baton moves to.
     const u64 mmfr0 = read_raw<ID_AA64MMFR0_EL1>();
     const PhysAddr end{u64{1} << std::min(PhysicalSize::from(mmfr0).bits, 48U)};
@@ -90,7 +100,10 @@ extern "C" void early_mmu_on(u64 dtb) {
 bool early_map_is_on() { return early_map.has_value() && read<SCTLR_EL2>().has(SCTLR_EL2::M); }
 
 bool map_early(PhysRange range, HypMemory memory) {
-    return !early_map || early_map->map({whole_pages(range), memory}).has_value();
+    return !early_map || std::ranges::all_of(outside(whole_pages(range), image::whole()),
+                                             [&](const PhysRange& part) {
+                                                 return early_map->map({part, memory}).has_value();
+                                             });
 }
 
 Result<void> build_el2_map(PhysRange tables, std::span<const PhysRange> unmapped) {

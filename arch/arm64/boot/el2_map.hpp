@@ -11,8 +11,8 @@
 namespace baton::arm64 {
 
 /// Adds to the first map, which holds just the image and the DTB: the console, what has to be
-/// looked at before memory is shared out. False: no room. With the MMU off (entered at EL1) there
-/// is nothing to do.
+/// looked at before memory is shared out. Baton's own image stays as it is mapped, wherever the
+/// range lies. False: no room. With the MMU off (entered at EL1) there is nothing to do.
 bool map_early(PhysRange range, HypMemory memory);
 
 /// Is Baton on it, or another? Not where it was entered at EL1, or on a CPU that it cannot use.

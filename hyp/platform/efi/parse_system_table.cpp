@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hyp/platform/efi/parse_efi.hpp"
+#include "hyp/platform/efi/table_size.hpp"
 #include "hyp/platform/parse/parse.hpp"
 
 #include <algorithm>
@@ -8,43 +9,9 @@ namespace baton::efi {
 
 namespace {
 
-using Memory = MemoryIn<decltype(Platform::ram)>;
-
-/// Bytes behind a table's head, `count` of `each`; at most a sane number of them.
-u64 with_entries(usize head, u64 count, u64 each) {
-    constexpr u64 most = 1 * MiB;
-    return head + std::min(count, most / each) * each;
-}
-
-/// Bytes of what an entry leads to, as far as its kind is known and it can be read. What is not
-/// known has its page, in which the firmware allocates such things.
-u64 size_of(const Memory& memory, const ConfigurationEntry& entry) {
-    const PhysAddr at{entry.table};
-    if (entry.vendor == guid::memory_attributes) {
-        const auto table = memory.read<MemoryAttributesTable>(at);
-        return table && table->descriptor_size != 0
-                   ? with_entries(sizeof(*table), table->entries,
-                                  std::min<u64>(table->descriptor_size, page_size))
-                   : 1;
-    }
-    if (entry.vendor == guid::esrt) {
-        const auto table = memory.read<EsrtHeader>(at);
-        return table ? with_entries(sizeof(*table), table->count, esrt_entry_size) : 1;
-    }
-    if (entry.vendor == guid::tpm_event_log) {
-        const auto table = memory.read<TpmEventLog>(at);
-        return table ? with_entries(sizeof(*table), table->size, 1) : 1;
-    }
-    if (entry.vendor == guid::rng_seed) {
-        const auto table = memory.read<RngSeed>(at);
-        return table ? with_entries(sizeof(*table), table->size, 1) : 1;
-    }
-    return 1;
-}
-
 /// What earlier kernels want left alone: an interrupt controller may still write to it. The list
 /// is as long as these made it, and may be no list at all.
-Result<> reserve_listed(const Memory& memory, PhysAddr first, Platform& platform) {
+Result<> reserve_listed(const RamReader& memory, PhysAddr first, Platform& platform) {
     constexpr u32 most_blocks = 256;
     PhysAddr at = first;
     for (u32 blocks = 0; at.value != 0; blocks++) {
@@ -75,7 +42,7 @@ Result<> reserve_listed(const Memory& memory, PhysAddr first, Platform& platform
 }
 
 /// What a kernel that makes way for another leaves for it. Without a seed in /chosen it is Baton's.
-void take_seed(const Memory& memory, PhysAddr at, Platform& platform) {
+void take_seed(const RamReader& memory, PhysAddr at, Platform& platform) {
     const auto head = memory.read<RngSeed>(at);
     const u64 size = head ? std::min<u64>(head->size, decltype(Platform::seed)::capacity) : 0;
     const auto bytes =
@@ -85,14 +52,16 @@ void take_seed(const Memory& memory, PhysAddr at, Platform& platform) {
     }
 }
 
-Result<> reserve_entry(const Memory& memory, const ConfigurationEntry& entry, Platform& platform) {
+/// @param size bytes of what the entry leads to
+Result<> reserve_entry(const RamReader& memory, const ConfigurationEntry& entry, u64 size,
+                       Platform& platform) {
     if (entry.vendor == guid::rng_seed) {
         take_seed(memory, {entry.table}, platform);
     }
     if (entry.vendor == guid::memreserve) {
         return reserve_listed(memory, {entry.table}, platform);
     }
-    const auto range = PhysRange::make({entry.table}, size_of(memory, entry));
+    const auto range = PhysRange::make({entry.table}, size);
     return range && platform.ram.contains(*range) ? reserve_pages(*range, false, platform)
                                                   : Result<>{};
 }
@@ -100,7 +69,7 @@ Result<> reserve_entry(const Memory& memory, const ConfigurationEntry& entry, Pl
 } // namespace
 
 Result<> parse_system_table(PhysicalMemory source, Platform& platform, FirmwareTables& tables) {
-    const Memory memory{source, platform.ram};
+    const RamReader memory{source, platform.ram};
     const auto system = memory.read<SystemTable>(tables.handoff.system_table);
     if (!system) {
         return fail(platform, Error::unsupported,
@@ -130,11 +99,12 @@ Result<> parse_system_table(PhysicalMemory source, Platform& platform, FirmwareT
     }
     for (usize i = 0; i < tables.firmware.configuration.size(); i++) {
         const ConfigurationEntry entry = tables.firmware.configuration[i];
-        const PhysRange esrt{{entry.table}, size_of(memory, entry)};
+        const u64 bytes = table_size(memory, tables.firmware.memory_map, entry);
+        const PhysRange esrt{{entry.table}, bytes};
         if (entry.vendor == guid::esrt && platform.ram.contains(esrt)) {
             tables.firmware.esrt = esrt;
         }
-        if (auto done = reserve_entry(memory, entry, platform); !done) {
+        if (auto done = reserve_entry(memory, entry, bytes, platform); !done) {
             return done;
         }
     }

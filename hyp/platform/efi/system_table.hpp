@@ -5,6 +5,8 @@
 #include "hyp/platform/efi/guid.hpp"
 #include "hyp/types.hpp"
 
+#include <array>
+
 /// What UEFI firmware leaves of itself in memory: UEFI Specification 2.10, 4.2 to 4.6, as it lies
 /// there on a 64-bit machine. Nothing in it can be trusted. Pointers are physical addresses: Baton
 /// never calls SetVirtualAddressMap.
@@ -119,5 +121,13 @@ struct EsrtHeader {
     u64 version;
 };
 inline constexpr u64 esrt_entry_size = 40;
+
+/// guid::mok_variables: any number of these, each with `size` bytes behind it, without padding. The
+/// last has neither name nor bytes. shim keeps the keys of the machine's owner in it.
+struct [[gnu::packed]] MokVariable {
+    std::array<char, 256> name; ///< NUL-terminated
+    u64 size;
+};
+static_assert(sizeof(MokVariable) == 264);
 
 } // namespace baton::efi
