@@ -17,12 +17,14 @@ enum Function : u32 {
 
 constinit bool is_there = false; ///< set once, before other CPUs run
 
+/// What a function that nobody knows gets (DEN0028 5.2).
+constexpr i64 NOT_SUPPORTED = -1;
+
 } // namespace
 
 void found() { is_there = true; }
 
 i64 call(u32 function, u64 a1, u64 a2, u64 a3) {
-    constexpr i64 NOT_SUPPORTED = -1;
     if (!is_there) {
         return NOT_SUPPORTED;
     }
@@ -39,6 +41,10 @@ i64 call(u32 function, u64 a1, u64 a2, u64 a3) {
 }
 
 void call(SmcccRegisters& registers) {
+    if (!is_there) {
+        registers[0] = static_cast<u64>(NOT_SUPPORTED);
+        return;
+    }
     asm volatile("ldp x0, x1, [%0]\n"
                  "ldp x2, x3, [%0, #16]\n"
                  "ldp x4, x5, [%0, #32]\n"

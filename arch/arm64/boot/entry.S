@@ -5,13 +5,7 @@
 // from PSCI CPU_ON (x0 = its PerCpu).
 
 #include "arch/arm64/asm_offsets.hpp"
-
-.macro function name
-    .globl \name
-    .balign 4
-    .type \name, %function
-\name:
-.endm
+#include "arch/arm64/boot/entry_macros.inc"
 
 // What this CPU came with, into x23-x29: the entry's code writes all of it before there is memory
 // to keep it in. entry_state.hpp has the order.
@@ -98,20 +92,7 @@ function boot_entry
 2:
     copy_data __rodata_end, __data_end, __pristine
 begin:
-    // Static PIE: every entry is R_AARCH64_RELATIVE (the link refuses text relocations).
-    adrp    x9, __rela_start
-    add     x9, x9, :lo12:__rela_start
-    adrp    x10, __rela_end
-    add     x10, x10, :lo12:__rela_end
-3:  cmp     x9, x10
-    b.hs    4f
-    ldp     x11, x12, [x9]
-    ldr     x13, [x9, #16]
-    add     x13, x13, x21
-    str     x13, [x21, x11]
-    add     x9, x9, #24
-    b       3b
-4:
+    relocate x21
     adrp    x9, __bss_start
     add     x9, x9, :lo12:__bss_start
     adrp    x10, __bss_end

@@ -3,12 +3,7 @@
 // In from UEFI firmware, which calls the image as a function on its own stack, MMU and caches on:
 // UEFI Specification 2.10, 2.3.6.
 
-.macro function name
-    .globl \name
-    .balign 4
-    .type \name, %function
-\name:
-.endm
+#include "arch/arm64/boot/entry_macros.inc"
 
     .text
 
@@ -20,19 +15,8 @@ function efi_entry
     // boot_entry does the same again. Until then nothing is written but .bss, which it clears, so that
     // Baton finds .data as it was loaded.
     adrp    x8, __image_start
-    adrp    x9, __rela_start
-    add     x9, x9, :lo12:__rela_start
-    adrp    x10, __rela_end
-    add     x10, x10, :lo12:__rela_end
-1:  cmp     x9, x10
-    b.hs    2f
-    ldp     x11, x12, [x9]
-    ldr     x13, [x9, #16]
-    add     x13, x13, x8
-    str     x13, [x8, x11]
-    add     x9, x9, #24
-    b       1b
-2:  bl      efi_main
+    relocate x8
+    bl      efi_main
     ldp     x29, x30, [sp], #16
     ret
 
